@@ -1,0 +1,66 @@
+"""The command line: one module per command, imported only when it is asked for.
+
+To add a command: write `s2d/cli/NAME.py` with `add_arguments(parser)` and `run(args)`, and name it in COMMANDS.
+`run` returns nothing; it prints through `s2d.cli.output.emit` and raises S2DError for what a user can put right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from s2d import __version__, progress
+from s2d.errors import S2DError
+
+COMMANDS = {
+    "curate": "videos in, temporally aligned landmarks as Parquet out",
+    "inspect": "what a data set or one of its files holds",
+    "jitter": "how much landmarks flicker: raw against aligned",
+    "train": "train the animator on a data set",
+    "animate": "animate a face photo by a video or by landmarks",
+    "assets": "list, fetch or verify model files",
+    "demo": "the whole path on a built-in sample, ending in one HTML page",
+}
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 usage, 1 anything else."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 2
+    progress.quiet = getattr(args, "quiet", False) or getattr(args, "json", False)
+    try:
+        importlib.import_module(f"s2d.cli.{args.command}").run(args)
+    except S2DError as error:
+        print(f"s2d {args.command}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as in `s2d inspect DIR | head`
+        return 1
+    return 0
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands by name and help; only the asked one is imported to add its arguments."""
+    parser = argparse.ArgumentParser(prog="s2d", description="Stable face landmarks, and faces animated by them.")
+    parser.add_argument("--version", action="version", version=f"s2d {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"s2d.cli.{name}") if name == asked else None
+        command = commands.add_parser(name, help=summary, description=module.__doc__ if module else summary)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        if module:
+            module.add_arguments(command)
+            command.add_argument("--json", action="store_true", help="print exactly one JSON object")
+            command.add_argument("--quiet", action="store_true", help="no progress bars")
+    return parser

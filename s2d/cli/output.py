@@ -1,0 +1,52 @@
+"""How commands print: a human table, or exactly one JSON object."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool) -> None:
+    """Print `result` as one JSON object, or `tables` for people."""
+    if as_json:
+        print(json.dumps(_plain(result), ensure_ascii=False))
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    for table in tables:
+        console.print(table, markup=False) if isinstance(table, str) else console.print(table)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """A table whose first column is text and whose others are figures, shortest exact form."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row))
+    return made
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Numbers of numpy as numbers, NaN and infinity as null: JSON has neither."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)

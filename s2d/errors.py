@@ -1,0 +1,20 @@
+"""The one exception for what a user can put right; the command line prints it as a single line and exits with 1."""
+
+from __future__ import annotations
+
+
+class S2DError(Exception):
+    """A user's mistake or a fault of the user's machine: says what was asked, why it failed, what to do instead.
+
+    >>> str(S2DError("cannot open clip.mp4", "no such file", "check the path"))
+    'cannot open clip.mp4: no such file; check the path'
+    """
+
+    def __init__(self, asked: str, why: str, remedy: str = "") -> None:
+        self.asked, self.why, self.remedy = asked, why, remedy
+        text = f"{asked}: {why}" + (f"; {remedy}" if remedy else "")
+        super().__init__(" ".join(text.split()))
+
+    def __reduce__(self) -> tuple[type[S2DError], tuple[str, str, str]]:
+        """Survive the trip back from a worker process with all three parts."""
+        return type(self), (self.asked, self.why, self.remedy)

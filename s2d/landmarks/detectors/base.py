@@ -1,0 +1,38 @@
+"""What every landmark detector gives: faces per frame, in the `ibug70` layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from s2d.geometry import Float32, Image
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one frame, in frame pixels ((0, 0) is the centre of the top-left pixel)."""
+
+    box: Float32
+    """(4,) x0, y0, x1, y1: tight around brows, jaw and chin as far as the detector knows them."""
+    points: Float32
+    """(70, 2) in `ibug70` order; NaN where the detector has no such point."""
+    score: float
+    """Confidence that this is a face, calibrated to [0, 1]."""
+    valid: npt.NDArray[np.bool_]
+    """(70,) False where `points` is NaN."""
+
+
+class Detector(Protocol):
+    """A landmark detector. Instances hold loaded models; they are cheap to call and are not shared by threads."""
+
+    name: str
+    version: str
+    """Version of weights and decoding; written into every data set."""
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        """Faces of each RGB frame (H, W, 3) uint8, largest first; an empty list where there is no face."""
+        ...
