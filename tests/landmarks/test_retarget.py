@@ -1,0 +1,145 @@
+"""A face that rotates, blinks, speaks and looks aside, put on another face."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from s2d import geometry
+from s2d.errors import S2DError
+from s2d.landmarks import layout
+from s2d.landmarks.retarget import neutral_face, retarget
+
+
+def face() -> np.ndarray:
+    """A schematic frontal face, 100 px between the outer eye corners, eyes 10 px open, mouth just closed."""
+    points = np.zeros((70, 2))
+    angles = np.linspace(np.pi, 0, 17)
+    points[0:17] = np.c_[70 * np.cos(angles), 20 + 80 * np.sin(angles)]
+    points[17:22] = np.c_[np.linspace(-55, -15, 5), [-25, -30, -32, -30, -27]]
+    points[22:27] = points[21:16:-1] * [-1, 1]
+    points[27:31] = np.c_[np.zeros(4), np.linspace(0, 30, 4)]
+    points[31:36] = np.c_[np.linspace(-12, 12, 5), [36, 38, 39, 38, 36]]
+    points[36:42] = [[-50, 0], [-40, -5], [-28, -5], [-18, 0], [-28, 5], [-40, 5]]
+    points[42:48] = points[[39, 38, 37, 36, 41, 40]] * [-1, 1]
+    points[48:60] = np.c_[
+        25 * np.cos(np.linspace(np.pi, -np.pi, 13)[:-1]), 60 - 8 * np.sin(np.linspace(np.pi, -np.pi, 13)[:-1])
+    ]
+    points[60:65] = np.c_[np.linspace(-18, 18, 5), np.full(5, 60)]
+    points[65:68] = np.c_[[9, 0, -9], np.full(3, 60.5)]
+    points[68], points[69] = [-34, 0], [34, 0]
+    return points + 200
+
+
+def moved(points: np.ndarray, scale: float, angle: float, shift: tuple[float, float]) -> np.ndarray:
+    centre = points.mean(0)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    return (points - centre) @ np.array([[cos, sin], [-sin, cos]]) + centre + shift
+
+
+def resting(count: int = 20) -> np.ndarray:
+    return np.repeat(face()[None], count, axis=0)
+
+
+def wide_face() -> np.ndarray:
+    """Another person: wider, larger, elsewhere, tilted."""
+    return moved((face() - 200) * [1.3, 0.9] + 400, 1.7, 0.1, (30, -20))
+
+
+def test_a_driver_at_rest_leaves_the_source_alone():
+    np.testing.assert_allclose(retarget(wide_face(), resting()), wide_face()[None].repeat(20, 0), atol=1e-3)
+
+
+def test_head_motion_is_carried_over_in_units_of_the_face():
+    driving = resting()
+    driving[-1] = moved(face(), 1.0, 0.2, (10.0, 0.0))
+    source = moved(face(), 2.0, 0.0, (50, 50))
+    expected = moved(source, 1.0, 0.2, (20.0, 0.0))
+    np.testing.assert_allclose(retarget(source, driving)[-1], expected, atol=1e-3)
+
+
+def test_own_face_driven_by_itself_returns_to_where_the_driver_is():
+    driving = resting()
+    driving[-1] = moved(face(), 1.1, -0.1, (5, 3))
+    driving[-2, 60:68, 1] += 0
+    np.testing.assert_allclose(retarget(face(), driving), driving, atol=1e-3)
+
+
+@pytest.mark.parametrize("lids", [layout.RIGHT_LIDS, layout.LEFT_LIDS])
+def test_a_closed_driver_closes_the_eyes_of_any_source(lids: tuple[tuple[int, int], ...]):
+    driving = resting()
+    for upper, lower in (*layout.RIGHT_LIDS, *layout.LEFT_LIDS):
+        driving[-1, upper] = driving[-1, lower]
+    source = wide_face()
+    result = retarget(source, driving)
+    assert layout.aperture(result[-1], lids) < 0.02 * layout.aperture(source, lids)
+    assert layout.aperture(result[0], lids) == pytest.approx(layout.aperture(source, lids), rel=1e-3)
+
+
+def test_a_half_open_driver_halves_the_aperture():
+    driving = resting()
+    for upper, lower in layout.RIGHT_LIDS:
+        driving[-1, upper] = 0.5 * (driving[-1, lower] + driving[-1, upper])
+    result = retarget(wide_face(), driving)
+    ratio = layout.aperture(result[-1], layout.RIGHT_LIDS) / layout.aperture(wide_face(), layout.RIGHT_LIDS)
+    assert ratio == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_mouth_opens_in_units_of_its_own_width():
+    driving = resting()
+    driving[-1, [55, 56, 57, 58, 59, 65, 66, 67], 1] += 10
+    source = moved(face(), 2.0, 0.0, (0, 0))
+    gained = layout.aperture(retarget(source, driving)[-1], layout.INNER_LIP_PAIRS)
+    assert gained == pytest.approx(21.0, abs=0.1)  # twice the driver's 10 and twice the resting 0.5
+
+
+def test_gaze_moves_in_eyelid_coordinates():
+    driving = resting()
+    driving[-1, 68:70, 0] += 0.1 * 32  # a tenth of the eye's width
+    source = moved(face(), 3.0, 0.0, (0, 0))
+    shift = retarget(source, driving)[-1, 68] - source[68]
+    np.testing.assert_allclose(shift, [0.1 * 96, 0.0], atol=1e-2)
+
+
+def test_lips_never_cross():
+    driving = resting()
+    driving[:-1, 65:68, 1] += 8  # the driver rests with its mouth open, and closes it at the end
+    driving[-1] = face()
+    result = retarget(face(), driving)
+    for upper, lower in layout.INNER_LIP_PAIRS:
+        assert (result[:, lower, 1] - result[:, upper, 1] >= -1e-3).all()
+
+
+def test_neutral_is_the_rest_and_not_the_first_frame():
+    driving = resting(30)
+    driving[:5, [55, 56, 57, 58, 59, 65, 66, 67], 1] += 25
+    np.testing.assert_allclose(neutral_face(driving), face(), atol=1e-6)
+
+
+def test_pupils_that_nobody_saw_stay_unknown_and_harm_nothing():
+    driving = resting()
+    driving[:, 68:70] = np.nan
+    result = retarget(wide_face(), driving)
+    assert np.isnan(result[:, 68:70]).all()
+    assert np.isfinite(result[:, :68]).all()
+
+
+def test_absolute_mode_is_the_driver_itself():
+    np.testing.assert_array_equal(retarget(wide_face(), resting(), "absolute"), resting().astype(np.float32))
+
+
+def test_unknown_mode_and_empty_driver_are_told_in_one_line():
+    with pytest.raises(S2DError, match="choose one of relative, absolute"):
+        retarget(face(), resting(), "sideways")
+    with pytest.raises(S2DError, match="no frame has all 68"):
+        retarget(face(), np.full((4, 70, 2), np.nan))
+
+
+def test_units_do_not_matter():
+    driving = resting()
+    driving[-1] = moved(face(), 1.05, 0.05, (4, 4))
+    driving[3, 65:68, 1] += 12
+    np.testing.assert_allclose(
+        retarget(wide_face() / 256, driving / 99), retarget(wide_face(), driving) / 256, atol=1e-5
+    )
+    assert geometry.similarity_fit(driving[0], driving[-1]).shape == (2, 3)
