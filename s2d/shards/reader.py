@@ -1,0 +1,231 @@
+"""Parquet in: a data set as tables of videos and tracks, and the frames of one track at a time.
+
+>>> dataset = open_dataset("data/talking")                                 # doctest: +SKIP
+>>> for track_id in dataset.tracks().query("face_px > 200").track_id:      # doctest: +SKIP
+...     frames = dataset.frames(track_id)
+...     print(track_id, frames.aligned.shape)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from s2d.errors import S2DError
+from s2d.geometry import Float32
+from s2d.landmarks import layout
+from s2d.shards.schema import SCHEMA_VERSION, TRACKS, VIDEOS, read_metadata
+from s2d.shards.writer import part_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Result = TypeVar("Result")
+
+AGREE = ("layout", "schema_version", "crop_size")  # what the parts of one data set must have in common
+PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid")
+
+
+@dataclass(frozen=True)
+class TrackFrames:
+    """All T frames of one track, in order; landmarks in pixels of the stored crop."""
+
+    track_id: str
+    frame: npt.NDArray[np.int64]
+    """(T,) frame numbers in the video."""
+    time: npt.NDArray[np.float64]
+    """(T,) presentation times in seconds."""
+    raw: Float32
+    """(T, 70, 2) detections; NaN where nothing was found."""
+    aligned: Float32
+    """(T, 70, 2) after temporal alignment; NaN where the detector never has that point."""
+    valid: npt.NDArray[np.bool_]
+    """(T, 70) True where `raw` is a detection."""
+    score: Float32
+    """(T,) confidence of the detector."""
+    jpeg: list[bytes] | None
+    """T pictures of the crop (see `s2d.images.decode_jpeg`); None where none are stored or none were asked for."""
+
+
+class Dataset:
+    """A data set on disk. Holds only an index of its tracks; may be pickled to other processes."""
+
+    def __init__(self, metadata: dict[str, Any], shards: list[_Shard]) -> None:
+        self.metadata = metadata
+        """Layout, detector, alignment, crop_size, ... as in `s2d.shards.schema.Provenance`."""
+        self._shards = shards
+        self._index = {track: (n, row) for n, shard in enumerate(shards) for row, track in enumerate(shard.track_ids)}
+
+    def __len__(self) -> int:
+        """Number of tracks."""
+        return len(self._index)
+
+    def videos(self) -> pd.DataFrame:
+        """A row per source video, sorted by name; columns as in `s2d.shards.schema.VIDEOS`. A lone part has none."""
+        files = [shard.videos for shard in self._shards if shard.videos]
+        return _frame(files, VIDEOS, ["video"])
+
+    def tracks(self) -> pd.DataFrame:
+        """A row per track, sorted by video; columns as in `s2d.shards.schema.TRACKS`. A lone part has only ids."""
+        files = [shard.tracks for shard in self._shards if shard.tracks]
+        if not files:
+            return _pandas(pa.table({"track_id": list(self._index)}))
+        return _frame(files, TRACKS, ["video", "shot", "face"])
+
+    def row_group(self, track_id: str) -> tuple[Path, int]:
+        """The frames part that holds a track, and the number of its row group there.
+
+        Raises S2DError when the data set has no such track.
+        """
+        if track_id not in self._index:
+            example = next(iter(self._index), "none at all")
+            raise S2DError(f"cannot find track {track_id}", f"the data set has {len(self)}", f"one is {example}")
+        shard, row = self._index[track_id]
+        return self._shards[shard].frames, row
+
+    def frames(self, track_id: str, *, jpeg: bool = True) -> TrackFrames:
+        """All frames of one track; without the pictures for `jpeg=False`, which is much quicker.
+
+        Raises S2DError when there is no such track or its file is damaged.
+        """
+        path, row = self.row_group(track_id)
+        columns = [*PICTURELESS, "jpeg"] if jpeg else list(PICTURELESS)
+        return _track_frames(track_id, _guard(path, lambda: _read_group(path, row, columns)))
+
+
+def open_dataset(path: str | Path) -> Dataset:
+    """Open a data set's folder, or a single part file of its frames.
+
+    Raises S2DError when there is none, it is damaged, or it has another layout or schema version.
+    """
+    path = Path(path)
+    if path.is_dir():
+        shards = _shards_of(path)
+    elif path.is_file():
+        shards = [_lone_part(path)]
+    else:
+        raise S2DError(f"cannot open the data set {path}", "no such file or folder", "make one with `s2d curate`")
+    return Dataset(_common_metadata(shards), shards)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    videos: Path | None
+    tracks: Path | None
+    frames: Path
+    track_ids: Sequence[str]
+    metadata: dict[str, Any]
+
+
+def finished_shards(folder: Path) -> list[str]:
+    """Ids of the shards that are whole: those with a videos part, sorted."""
+    return sorted(part.stem.removeprefix("part-") for part in (folder / "videos").glob("part-*.parquet"))
+
+
+def _shards_of(folder: Path) -> list[_Shard]:
+    found = finished_shards(folder)
+    if not found:
+        inside = folder.name in ("videos", "tracks", "frames") and finished_shards(folder.parent)
+        remedy = f"give {folder.parent}" if inside else "make one with `s2d curate`"
+        raise S2DError(f"cannot open the data set {folder}", "it holds no videos/part-*.parquet", remedy)
+    return [_whole_shard(folder, shard) for shard in found]
+
+
+def _whole_shard(folder: Path, shard: str) -> _Shard:
+    videos, tracks, frames = (part_path(folder, table, shard) for table in ("videos", "tracks", "frames"))
+    for part in (tracks, frames):
+        if not part.is_file():
+            raise _damaged(part, "it is missing")
+    table = _guard(tracks, lambda: pq.read_table(tracks, columns=["track_id"]))
+    metadata = _checked_metadata(tracks, table.schema, "tracks")
+    return _Shard(videos, tracks, frames, table.column("track_id").to_pylist(), metadata)
+
+
+def _lone_part(path: Path) -> _Shard:
+    file = _guard(path, lambda: pq.ParquetFile(path))
+    with file:
+        metadata = _checked_metadata(path, file.schema_arrow, "frames")
+        groups = range(file.num_row_groups)
+        ids = _guard(path, lambda: [file.read_row_group(n, ["track_id"])["track_id"][0].as_py() for n in groups])
+    return _Shard(None, None, path, ids, metadata)
+
+
+def _checked_metadata(path: Path, schema: pa.Schema, table: str) -> dict[str, Any]:
+    asked, metadata = f"cannot open {path}", read_metadata(schema)
+    if "schema_version" not in metadata:
+        raise S2DError(asked, "it is Parquet, but not from s2d", "give a folder made by `s2d curate`")
+    if metadata["schema_version"] != SCHEMA_VERSION:
+        why = f"schema version {metadata['schema_version']}, this s2d reads {SCHEMA_VERSION}"
+        raise S2DError(asked, why, f"use s2d {metadata.get('version', 'of that time')} or curate again")
+    if metadata["layout"] != layout.NAME:
+        raise S2DError(asked, f"landmark layout {metadata['layout']}, not {layout.NAME}", "curate the videos again")
+    if metadata["table"] != table:
+        raise S2DError(asked, f"a part of {metadata['table']}, not of {table}", "give the data set's folder")
+    return metadata
+
+
+def _common_metadata(shards: Sequence[_Shard]) -> dict[str, Any]:
+    first = shards[0].metadata
+    for shard in shards[1:]:
+        for key in AGREE:
+            if shard.metadata[key] != first[key]:
+                why = f"{key} is {shard.metadata[key]}, but {first[key]} in {shards[0].frames.name}"
+                raise S2DError(
+                    f"cannot use {shard.frames}", why, "keep data sets of different makes in different folders"
+                )
+    return {key: value for key, value in first.items() if key != "table"}
+
+
+def _read_group(path: Path, row: int, columns: list[str]) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(row, columns)
+
+
+def _track_frames(track_id: str, table: pa.Table) -> TrackFrames:
+    count = table.num_rows
+    jpeg = table["jpeg"].to_pylist() if "jpeg" in table.column_names and not table["jpeg"].null_count else None
+    return TrackFrames(
+        track_id,
+        frame=np.array(table["frame"]),
+        time=np.array(table["time"]),
+        raw=_flattened(table, "raw").reshape(count, layout.COUNT, 2),
+        aligned=_flattened(table, "aligned").reshape(count, layout.COUNT, 2),
+        valid=_flattened(table, "valid").reshape(count, layout.COUNT),
+        score=np.array(table["score"]),
+        jpeg=jpeg,
+    )
+
+
+def _flattened(table: pa.Table, name: str) -> npt.NDArray[Any]:
+    return np.array(table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False))
+
+
+def _frame(files: Sequence[Path], schema: pa.Schema, order: list[str]) -> pd.DataFrame:
+    tables = [_guard(path, lambda path=path: pq.read_table(path)) for path in files]  # type: ignore[misc]
+    table = pa.concat_tables([part.select(schema.names).cast(schema) for part in tables] or [schema.empty_table()])
+    return _pandas(table.sort_by([(name, "ascending") for name in order]).replace_schema_metadata(None))
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    made: pd.DataFrame = table.to_pandas()
+    return made
+
+
+def _guard(path: Path, read: Callable[[], Result]) -> Result:
+    """Arrow's complaints about a damaged file as one line that names it."""
+    try:
+        return read()
+    except (pa.ArrowException, OSError, KeyError, IndexError) as error:
+        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _damaged(path: Path, why: str) -> S2DError:
+    name = path.name
+    return S2DError(f"cannot read {path}", why, f"damaged: remove {name} from videos, tracks and frames, curate again")

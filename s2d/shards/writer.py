@@ -1,0 +1,144 @@
+"""Parquet out: a shard appears whole or not at all, and the same content gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from s2d.geometry import Float32
+from s2d.shards.schema import FRAMES, TABLES, Provenance, flat_flags, flat_points
+
+Row = Mapping[str, Any]
+
+
+def part_path(folder: Path, table: str, shard: str) -> Path:
+    """Where the part of `table` that belongs to `shard` stands."""
+    return folder / table / f"part-{shard}.parquet"
+
+
+def shard_id(provenance: Provenance, videos: Sequence[Row]) -> str:
+    """Name of a shard, from how it was made and the content and names of its videos: 16 hexadecimal digits."""
+    digest = hashlib.sha256(provenance.config_hash.encode())
+    for row in videos:
+        digest.update(f"\n{row['video']}\t{row['sha256']}".encode())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on a clean exit it is flushed to the disk and takes the name `path`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class FramesWriter:
+    """A frames file: one row group per track, in the order of `write`. Memory: one track."""
+
+    def __init__(self, path: Path, provenance: Provenance) -> None:
+        self._schema = provenance.schema("frames")
+        self._writer = _open(path, self._schema)
+
+    def write(self, track: pa.Table) -> None:
+        """Append all frames of one track (see `frame_table`)."""
+        self._writer.write_table(track.cast(self._schema), row_group_size=max(1, track.num_rows))
+
+    def __enter__(self) -> FramesWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._writer.close()
+
+
+def frame_table(
+    track_id: str,
+    frame: npt.NDArray[np.int64],
+    time: npt.NDArray[np.float64],
+    raw: Float32,
+    aligned: Float32,
+    score: Float32,
+    valid: npt.NDArray[np.bool_],
+    jpeg: Sequence[bytes] | None,
+) -> pa.Table:
+    """Rows of FRAMES for one track: (T,) frame, time, score; (T, 70, 2) raw, aligned in crop pixels; (T, 70) valid."""
+    columns = [
+        pa.array([track_id] * len(frame), pa.string()),
+        pa.array(frame, pa.int64()),
+        pa.array(time, pa.float64()),
+        flat_points(raw),
+        flat_points(aligned),
+        pa.array(score, pa.float32()),
+        flat_flags(valid),
+        pa.nulls(len(frame), pa.binary()) if jpeg is None else pa.array(jpeg, pa.binary()),
+    ]
+    return pa.Table.from_arrays(columns, schema=FRAMES)
+
+
+def write_shard(
+    folder: Path,
+    provenance: Provenance,
+    videos: Sequence[Row],
+    tracks: Sequence[Row],
+    frames: Iterable[pa.Table],
+    scratch: Path,
+) -> str:
+    """Write one shard below `folder` and return its id; `frames` gives one table per row of `tracks`, in that order.
+
+    The three parts are made in `scratch` (a folder of the same file system) and only then renamed into place, the
+    videos part last: whatever moment the machine stops at, readers see the shard whole or not at all.
+    """
+    shard = shard_id(provenance, videos)
+    made = {table: scratch / f"{table}-{shard}.tmp" for table in TABLES}
+    with FramesWriter(made["frames"], provenance) as writer:
+        for table in frames:
+            writer.write(table)
+    _write_rows(made["tracks"], provenance.schema("tracks"), tracks)
+    _write_rows(made["videos"], provenance.schema("videos"), videos)
+    for path in made.values():
+        sync(path)
+    for name in ("frames", "tracks", "videos"):
+        target = part_path(folder, name, shard)
+        target.parent.mkdir(exist_ok=True)
+        made[name].replace(target)
+        sync(target.parent)
+    return shard
+
+
+def _write_rows(path: Path, schema: pa.Schema, rows: Sequence[Row]) -> None:
+    with _open(path, schema) as writer:
+        writer.write_table(pa.Table.from_pylist(list(rows), schema=schema), row_group_size=max(1, len(rows)))
+
+
+def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # Fixed format choices, so that bytes depend on content alone. Dictionaries help repeated names only, and smallest
+    # and largest values only where someone selects by them, not for landmarks and pictures.
+    plain = [
+        field.name for field in schema if not pa.types.is_nested(field.type) and not pa.types.is_binary(field.type)
+    ]
+    names = [name for name in plain if pa.types.is_string(schema.field(name).type)]
+    return pq.ParquetWriter(
+        path, schema, version="2.6", compression="zstd", use_dictionary=names, write_statistics=plain
+    )
