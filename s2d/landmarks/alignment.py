@@ -1,0 +1,110 @@
+"""Temporal landmark alignment: trajectories that agree with the detector on the whole and with the picture in between.
+
+For each track, the points x minimise
+
+    sum w_d(t,k) rho(|x(t,k) - d(t,k)|)  +  sum over steps s = 1, 2 of w_s(t,k) |x(t+s,k) - x(t,k) - f_s(t,k)|^2
+
+with detections d and optical flow f, all in a crop that follows the head. A detection is right on average but trembles;
+flow is exact from frame to frame but drifts. Their weights per part of the face stand in `weights.py`, the flow in
+`flow.py`, the linear system in `solver.py`. rho is robust (Geman and McClure), by iterated reweighting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from s2d.geometry import Array, Float32, Image, apply, invert
+from s2d.landmarks.flow import FlowLinks, FlowParameters, measure_flow
+from s2d.landmarks.solver import Links, solve
+from s2d.landmarks.stabilise import fill_gaps, follow
+from s2d.landmarks.tracking import Track
+from s2d.landmarks.weights import TABLE, PartWeights, column, outward
+
+
+@dataclass(frozen=True)
+class AlignmentParameters:
+    """All that decides what the aligner does; `as_dict` goes into the metadata of a data set."""
+
+    parts: tuple[PartWeights, ...] = TABLE
+    """Trust in detector and flow, by part of the face."""
+    flow: FlowParameters = field(default_factory=FlowParameters)
+    """How the flow is measured."""
+    interocular: float = 90.0
+    """Distance of the outer eye corners of a frontal face in the steady crop, in pixels."""
+    rounds: int = 5
+    """Times that the weights of the detections are made again from how far off they are."""
+    probe_sigma: float = 1.0
+    """Smoothing over time, in frames, of the places where the flow is read."""
+    tie: float = 0.02
+    """Standard deviation, in crop pixels, between a frame and its repetition."""
+    least_trust: float = 0.01
+    """Share of its weight that flow keeps where forward and backward disagree: gaps stay bridged."""
+    version: ClassVar[str] = "1"
+    """Changes with every change of the method that its parameters do not show."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, for JSON."""
+        return {"version": self.version, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Aligned landmarks of a track."""
+
+    points: Float32
+    """(T, 70, 2) frame pixels; NaN only for landmarks that the detector never gave in this track."""
+    observed: npt.NDArray[np.bool_]
+    """(T, 70) False where a missing detection was bridged by flow."""
+
+
+def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters | None = None) -> Aligned:
+    """Align a track over its own frames, (H, W, 3) RGB each, read once and in order.
+
+    Nothing outside the track has any influence, so a cut or a stretch without a face changes nothing beyond it.
+    Raises ValueError when there are fewer or more frames than the track has.
+    """
+    parameters = parameters or AlignmentParameters()
+    regions = follow(track.raw, parameters.flow.size, parameters.interocular)
+    matrices = np.stack([region.matrix(parameters.flow.size) for region in regions])
+    detections = apply(matrices, track.raw)
+    probes = _probes(detections, parameters)
+    flow = measure_flow(frames, regions, track.crop, probes, parameters.flow)
+    points = _estimate(detections, flow, parameters)
+    return Aligned(apply(invert(matrices), points).astype(np.float32), track.valid.copy())
+
+
+def _probes(detections: Array, parameters: AlignmentParameters) -> Array:
+    """Where to read the flow: the detections, gaps filled, smoothed a little, moved off the edges of jaw and lips."""
+    filled = fill_gaps(detections.reshape(len(detections), -1)).reshape(detections.shape)
+    steady = gaussian_filter1d(filled, parameters.probe_sigma, axis=0, mode="nearest")
+    return outward(steady, parameters.parts, parameters.interocular)
+
+
+def _estimate(detections: Array, flow: FlowLinks, parameters: AlignmentParameters) -> Array:
+    """Points (T, 70, 2): solve, weigh the detections by their distance, solve again."""
+    present = np.isfinite(detections[..., 0])
+    weight = present / column(parameters.parts, "detection") ** 2
+    links = _links(flow, parameters)
+    points = solve(detections, weight, links)
+    rejection = column(parameters.parts, "rejection")
+    for _ in range(parameters.rounds):
+        distance = np.linalg.norm(np.where(present[..., None], points - detections, 0.0), axis=-1)
+        points = solve(detections, weight / (1 + (distance / rejection) ** 2) ** 2, links)
+    return points
+
+
+def _links(flow: FlowLinks, parameters: AlignmentParameters) -> dict[int, Links]:
+    precision = 1 / column(parameters.parts, "flow") ** 2
+    links = {}
+    for step, shift in flow.shift.items():
+        weight = np.maximum(flow.trust[step], parameters.least_trust) * precision
+        if step == 1:
+            weight[flow.repeated[1:]] = 1 / parameters.tie**2
+        links[step] = Links(shift, weight)
+    return links

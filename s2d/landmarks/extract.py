@@ -1,0 +1,89 @@
+"""From a video file to aligned face tracks, in two passes: find and track all faces, then align each track.
+
+Pass 1 needs every frame once for the detector; pass 2 needs the frames of a track again, because a track's steady
+crop is known only when the track is. Both stream: no more than a batch of frames is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2d import progress
+from s2d.errors import S2DError
+from s2d.geometry import Image
+from s2d.landmarks.alignment import Aligned, AlignmentParameters, align
+from s2d.landmarks.detectors.base import Detector, Face
+from s2d.landmarks.tracking import MARGIN, Track, build_tracks
+from s2d.video import ShotDetector, VideoReader, shots
+
+
+@dataclass(frozen=True)
+class FoundTracks:
+    """The faces of one video."""
+
+    tracks: list[Track]
+    """By shot, then in order of first appearance."""
+    frames: int
+    """Frames in the video."""
+    frames_with_face: int
+    """Frames with at least one detection, in a track or not."""
+    shots: int
+    """Shots in the video."""
+    dropped: int
+    """Faces that were seen too briefly to make a track."""
+
+
+def find_tracks(
+    reader: VideoReader,
+    detector: Detector,
+    *,
+    batch: int = 16,
+    min_frames: int = 5,
+    max_seconds: float = 60.0,
+    margin: float = MARGIN,
+) -> FoundTracks:
+    """Pass 1: decode once, find shots and faces, join them into tracks; options as in `build_tracks`.
+
+    Raises S2DError when the video does not decode to its end.
+    """
+    scenes = ShotDetector()
+    detections: list[list[Face]] = []
+    waiting: list[Image] = []
+    frames = progress.track(reader.frames(), f"finding faces in {Path(reader.path).name}", len(reader))
+    for index, frame in enumerate(frames):
+        scenes.update(index, frame)
+        waiting.append(frame)
+        if len(waiting) == batch:
+            detections += detector.detect(waiting)
+            waiting = []
+    detections += detector.detect(waiting) if waiting else []
+    ranges = shots(scenes.cuts(), len(detections))
+    found = build_tracks(
+        detections, reader.times, ranges, min_frames=min_frames, max_seconds=max_seconds, margin=margin
+    )
+    with_face = sum(bool(faces) for faces in detections)
+    return FoundTracks(found.kept, len(detections), with_face, len(ranges), found.dropped)
+
+
+def extract_tracks(
+    path: str | Path, detector: Detector, parameters: AlignmentParameters | None = None, *, min_frames: int = 5
+) -> Iterator[tuple[Track, Aligned]]:
+    """Both passes over a video file; yields each track with its aligned landmarks, in frame pixels.
+
+    Raises S2DError when the file is no readable video. A video without a face yields nothing.
+    """
+    with VideoReader(path) as reader:
+        for track in find_tracks(reader, detector, min_frames=min_frames).tracks:
+            frames = reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
+            label = f"aligning track {track.shot}.{track.face}"
+            yield track, align(track, progress.track(frames, label, len(track.frames)), parameters)
+
+
+def largest_face(image: Image, detector: Detector, asked: str) -> Face:
+    """The largest face of an RGB picture (H, W, 3); raises S2DError, opening with `asked`, when there is none."""
+    faces = detector.detect([image])[0]
+    if not faces:
+        raise S2DError(asked, "no face found in the picture", "give one with a face that is large and upright")
+    return faces[0]

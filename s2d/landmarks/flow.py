@@ -1,0 +1,152 @@
+"""Optical flow at landmarks, in a steady crop of the face, with its own measure of trust.
+
+DIS (Kroeger et al. 2016, arXiv 1603.03590) on blurred grey crops: in comparison with pyramidal Lucas-Kanade it does not
+lose lids and lips. Each displacement is measured forwards and backwards and is trusted as far as both agree.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from s2d.geometry import Array, Crop, Float32, Floats, Image, apply, invert
+from s2d.landmarks.detectors.regions import Region, cut
+
+Gray = npt.NDArray[np.uint8]
+
+GLANCE = 96  # samples across the face, enough to notice a lid
+
+
+@dataclass(frozen=True)
+class FlowParameters:
+    """How flow is measured; pixels are those of the steady crop."""
+
+    size: int = 256
+    """Side of the crop."""
+    blur: float = 2.0
+    """Standard deviation of the blur before the flow: noise and compression blocks cost more than detail helps."""
+    finest_scale: int = 1
+    """Pyramid level at which the flow stops: 0 full resolution, 1 half, ... ; each level costs four times the next."""
+    steps: tuple[int, ...] = (1, 2)
+    """Frames between the two pictures of a link."""
+    tolerance: float = 0.5
+    """Disagreement of forward and backward flow that takes 3/4 of the trust away."""
+    same_picture: float = 0.3
+    """Largest change, in grey levels, of any part of a frame that repeats the frame before."""
+
+
+@dataclass(frozen=True)
+class FlowLinks:
+    """Displacements in crop pixels between frames t and t + step; 70 landmarks."""
+
+    shift: Mapping[int, Array]
+    """For each step (T - step, 70, 2)."""
+    trust: Mapping[int, Array]
+    """For each step (T - step, 70), in (0, 1]."""
+    repeated: npt.NDArray[np.bool_]
+    """(T,) True where a frame shows the same picture as the one before."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """One frame as the flow sees it."""
+
+    grey: Gray
+    """(size, size) blurred steady crop."""
+    glance: Gray
+    """(GLANCE, GLANCE) samples of the frame, at places that do not move with the face."""
+    probes: Float32
+    """(70, 2) where the flow is read."""
+    matrix: Array
+    """(2, 3) from frame to crop pixels."""
+
+
+def measure_flow(
+    frames: Iterable[Image], regions: Sequence[Region], area: Crop, probes: Floats, parameters: FlowParameters
+) -> FlowLinks:
+    """Flow at `probes` (T, 70, 2), crop pixels of the T `regions`; a NaN probe reads the middle of the crop.
+
+    `frames` (H, W, 3) RGB are read once, in order, and at most max(steps) of them are remembered. Frames that look
+    the same inside `area` are taken for one picture shown again. Raises ValueError when there are fewer or more
+    frames than regions.
+    """
+    count, landmarks = probes.shape[:2]
+    places = np.where(np.isfinite(probes), probes, parameters.size / 2).astype(np.float32)
+    steps = [step for step in parameters.steps if step < count]
+    shift = {step: np.zeros((count - step, landmarks, 2)) for step in steps}
+    trust = {step: np.ones((count - step, landmarks)) for step in steps}
+    repeated = np.zeros(count, bool)
+    engine = _Engine(parameters)
+    seen: deque[_View] = deque(maxlen=max(parameters.steps))
+    for t, (frame, region) in enumerate(zip(frames, regions, strict=True)):
+        view = engine.view(frame, region, area, places[t])
+        repeated[t] = bool(seen) and _change(seen[-1].glance, view.glance) <= parameters.same_picture
+        for step in (step for step in steps if step <= t):
+            carry = step == 1 and repeated[t]
+            link = _carried(seen[-1], view) if carry else engine.link(seen[-step], view)
+            shift[step][t - step], trust[step][t - step] = link
+        seen.append(view)
+    return FlowLinks(shift, trust, repeated)
+
+
+class _Engine:
+    """DIS with its parameters; holds buffers, so one per thread."""
+
+    def __init__(self, parameters: FlowParameters) -> None:
+        self._parameters = parameters
+        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis.setFinestScale(parameters.finest_scale)
+
+    def view(self, frame: Image, region: Region, area: Crop, probes: Float32) -> _View:
+        size = self._parameters.size
+        grey = cv2.cvtColor(cut(frame, region, size).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+        blurred = cv2.GaussianBlur(grey, (0, 0), self._parameters.blur)
+        return _View(blurred, _glance(frame, area), probes, region.matrix(size))
+
+    def link(self, before: _View, after: _View) -> tuple[Array, Array]:
+        """Shift (70, 2) and trust (70,): the mean of the flow there and of the reversed flow back, by trust."""
+        forward = self._dis.calc(before.grey, after.grey, None)
+        backward = self._dis.calc(after.grey, before.grey, None)
+        there, doubt_there = _round_trip(forward, backward, before.probes)
+        back, doubt_back = _round_trip(backward, forward, after.probes)
+        tolerance = self._parameters.tolerance
+        trust_there, trust_back = (1 / (1 + (doubt / tolerance) ** 2) ** 2 for doubt in (doubt_there, doubt_back))
+        total = trust_there + trust_back
+        shift = (trust_there[:, None] * there - trust_back[:, None] * back) / total[:, None]
+        return shift.astype(np.float64), (total / 2).astype(np.float64)
+
+
+def _round_trip(out: Float32, home: Float32, probes: Float32) -> tuple[Float32, Float32]:
+    """Flow at the probes (70, 2), and how far from its start a point ends that follows it there and back (70,)."""
+    there = _sample(out, probes)
+    return there, np.asarray(np.linalg.norm(there + _sample(home, probes + there), axis=-1))
+
+
+def _sample(field: Float32, points: Float32) -> Float32:
+    """A dense field (S, S, 2) at points (N, 2), bilinear, its border repeated."""
+    maps = points[:, None]
+    return np.asarray(cv2.remap(field, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0])
+
+
+def _carried(before: _View, after: _View) -> tuple[Array, Array]:
+    """The link between two equal frames: the place in the frame stays, so in the crops it moves as these do."""
+    probes = before.probes.astype(np.float64)
+    return apply(after.matrix, apply(invert(before.matrix), probes)) - probes, np.ones(len(probes))
+
+
+def _glance(frame: Image, area: Crop) -> Gray:
+    rows = np.linspace(area.top, area.top + area.side - 1, GLANCE).astype(int)
+    columns = np.linspace(area.left, area.left + area.side - 1, GLANCE).astype(int)
+    inside = np.clip(rows, 0, frame.shape[0] - 1)[:, None], np.clip(columns, 0, frame.shape[1] - 1)
+    return np.asarray(frame[(*inside, 1)])
+
+
+def _change(one: Gray, other: Gray) -> float:
+    """Largest mean absolute difference of any 8 x 8 block, in grey levels."""
+    difference = np.abs(one.astype(np.int16) - other)
+    return float(difference.reshape(GLANCE // 8, 8, GLANCE // 8, 8).mean(axis=(1, 3)).max())
