@@ -1,0 +1,72 @@
+"""What both frames of a pair go through together: mirror, colours, and a little noise on the landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2d.geometry import Float32
+from s2d.landmarks.layout import MIRROR
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths; all zero leaves the pair as it is."""
+
+    flip: float = 0.5
+    """Probability of a mirrored pair."""
+    brightness: float = 0.1
+    """Largest shift of all channels, images being in [0, 1]."""
+    contrast: float = 0.15
+    """Largest relative change of the distance from middle grey."""
+    saturation: float = 0.2
+    """Largest relative change of the distance from grey of the same luma."""
+    noise: float = 0.002
+    """Standard deviation added to every landmark coordinate, normalised units (2 is the width of the image)."""
+
+    def apply(
+        self, images: Sequence[Float32], points: Sequence[Float32], rng: np.random.Generator
+    ) -> tuple[list[Float32], list[Float32]]:
+        """Change images (S, S, 3) in [0, 1] and normalised points (70, 2) of one track alike; only noise differs."""
+        if rng.random() < self.flip:
+            images, points = [mirror_image(image) for image in images], [mirror_points(p) for p in points]
+        shift = rng.uniform(-self.brightness, self.brightness)
+        contrast = 1 + rng.uniform(-self.contrast, self.contrast)
+        saturation = 1 + rng.uniform(-self.saturation, self.saturation)
+        coloured = [recolour(image, shift, contrast, saturation) for image in images]
+        noisy = [(p + rng.normal(0, self.noise, p.shape)).astype(np.float32) for p in points]
+        return coloured, noisy
+
+
+NONE = Augmentation(flip=0, brightness=0, contrast=0, saturation=0, noise=0)
+
+
+def mirror_image(image: Float32) -> Float32:
+    """Swap left and right of (S, S, 3)."""
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def mirror_points(points: Float32) -> Float32:
+    """Mirror normalised points (70, 2) and give every landmark the name it has on the mirrored face.
+
+    >>> face = np.zeros((70, 2), np.float32); face[36] = [-0.5, 0.1]
+    >>> mirror_points(face)[45].round(1).tolist()
+    [0.5, 0.10000000149011612]
+    """
+    return np.ascontiguousarray(points[MIRROR] * np.array([-1, 1], np.float32))
+
+
+def recolour(image: Float32, shift: float, contrast: float, saturation: float) -> Float32:
+    """Saturation about the luma, contrast about middle grey, then a shift; clipped to [0, 1].
+
+    >>> grey = np.full((1, 1, 3), 0.4, np.float32)
+    >>> recolour(grey, shift=0.1, contrast=2.0, saturation=0.0).round(3).tolist()
+    [[[0.4..., 0.4..., 0.4...]]]
+    """
+    mixing = contrast * (saturation * np.eye(3) + (1 - saturation) * LUMA[:, None])
+    offset = 0.5 * (1 - contrast) + shift
+    return np.asarray(np.clip(image @ mixing.astype(np.float32) + np.float32(offset), 0, 1))

@@ -1,0 +1,100 @@
+"""Which pair of frames sample number n is: a function of (seed, n) alone.
+
+Training reads one endless stream of numbered samples. Workers, processes and a resumed run only differ in which
+numbers they take, so nothing is seen twice and a resumed run goes on with the very next batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Dataset, DistributedSampler
+
+from s2d.geometry import Array
+
+
+@dataclass(frozen=True)
+class ClipOrder:
+    """Clip-wise shuffling: every round visits each track once, for `visit` pairs, `window` tracks interleaved.
+
+    Interleaving fills a batch with different faces; the window bounds how many tracks are open at a time.
+    """
+
+    tracks: int
+    visit: int
+    window: int
+    seed: int
+
+    @property
+    def round(self) -> int:
+        """Number of samples after which every track has been visited once more."""
+        return self.tracks * self.visit
+
+    def track(self, number: int) -> int:
+        """The track of sample `number` (from 0, without end).
+
+        >>> [ClipOrder(tracks=3, visit=2, window=2, seed=0).track(n) for n in range(6)]
+        [2, 0, 2, 0, 1, 1]
+        """
+        turn, place = divmod(number, self.round)
+        window, inside = divmod(place, self.window * self.visit)
+        first = window * self.window
+        width = min(self.window, self.tracks - first)
+        return int(_permutation(self.tracks, self.seed, turn)[first + inside % width])
+
+
+@lru_cache(maxsize=4)
+def _permutation(count: int, seed: int, turn: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng([seed, turn]).permutation(count)
+
+
+@dataclass(frozen=True)
+class PairRule:
+    """How far apart the two frames of a pair are."""
+
+    near_share: float = 0.25
+    """Share of pairs closer than `near_seconds`: small motion, where detail is learned; the rest are anywhere."""
+    near_seconds: float = 0.4
+    """A blink or a syllable."""
+
+    def draw(self, times: Array, rng: np.random.Generator) -> tuple[int, int]:
+        """Positions (source, driving) among frames with presentation times `times` (T,); they differ if T > 1."""
+        driving = int(rng.integers(len(times)))
+        others = np.delete(np.arange(len(times)), driving)
+        if not len(others):
+            return driving, driving
+        near = others[np.abs(times[others] - times[driving]) <= self.near_seconds]
+        pool = near if len(near) and rng.random() < self.near_share else others
+        return int(rng.choice(pool)), driving
+
+
+class StreamSampler(DistributedSampler[int]):
+    """Sample numbers of one process, from where training stands; a DistributedSampler, so Lightning leaves it alone.
+
+    `position` tells how many samples this process has taken so far. The global batch of `replicas` processes is the
+    batch that one process with `replicas` times the batch size would take.
+    """
+
+    def __init__(self, length: int, position: Callable[[], int], replicas: int = 1, rank: int = 0) -> None:
+        super().__init__(_Length(length * replicas), num_replicas=replicas, rank=rank, shuffle=False)
+        self.position = position
+
+    def __iter__(self) -> Iterator[int]:
+        """`len(self)` numbers, the first one following those already taken."""
+        start = self.position()
+        for own in range(start, start + len(self)):
+            yield own * self.num_replicas + self.rank
+
+
+@dataclass(frozen=True)
+class _Length(Dataset[int]):
+    """All that a DistributedSampler asks of its data."""
+
+    count: int
+
+    def __len__(self) -> int:
+        return self.count

@@ -1,0 +1,101 @@
+"""Which tracks teach and which are held out for validation: people apart, decided by a hash of their name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from s2d.errors import S2DError
+
+MIN_FRAMES = 8  # a shorter track has no motion worth a visit
+
+
+@dataclass(frozen=True)
+class Span:
+    """Frames start .. stop - 1 (positions within the track) of one track."""
+
+    track_id: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """The two sides, and in words how they were parted."""
+
+    train: list[Span]
+    validation: list[Span]
+    note: str
+
+
+def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
+    """Part the rows of a tracks table (columns track_id, identity, frames, valid_share).
+
+    An identity is held out if the hash of its name falls below `share`, so it stays on its side as a data set grows;
+    `identities` names them instead. With a single identity the last `share` of each track is held out.
+    Raises S2DError when nothing is left to train on or a named identity is not there.
+    """
+    found = tracks["frames"] * tracks["valid_share"].fillna(1.0)
+    tracks = tracks[found.round() >= MIN_FRAMES].sort_values("track_id")
+    if tracks.empty:
+        raise S2DError(asked, f"it has no track of {MIN_FRAMES} frames with a face", "curate longer videos")
+    people = sorted(set(tracks["identity"]))
+    held_out = _named(people, identities, asked) if identities else hold_out(people, share)
+    if not held_out:
+        return _tails(tracks, share)
+    aside = tracks["identity"].isin(held_out)
+    note = f"{len(held_out)} of {len(people)} identities held out: {', '.join(sorted(held_out)[:5])}"
+    return Split(_whole(tracks[~aside]), _whole(tracks[aside]), note + (", ..." if len(held_out) > 5 else ""))
+
+
+def hold_out(people: Collection[str], share: float) -> set[str]:
+    """Names whose hash, a number in [0, 1), is below `share`: at least one, never all, none of a single person.
+
+    >>> hold_out(["ann"], 0.5), len(hold_out(["ann", "bob"], 0.0))
+    (set(), 1)
+    """
+    by_hash = sorted(people, key=_number)
+    if len(by_hash) < 2:
+        return set()
+    below = sum(_number(name) < share for name in by_hash)
+    return set(by_hash[: min(max(below, 1), len(by_hash) - 1)])
+
+
+def _number(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2.0**64
+
+
+def _named(people: Collection[str], identities: Sequence[str], asked: str) -> set[str]:
+    unknown = sorted(set(identities) - set(people))
+    if unknown:
+        raise S2DError(asked, f"it has no identity {unknown[0]!r}", f"choose among {', '.join(list(people)[:10])}")
+    if set(identities) == set(people):
+        raise S2DError(asked, "every identity is held out for validation", "name fewer in data.val_identities")
+    return set(identities)
+
+
+def _whole(tracks: pd.DataFrame) -> list[Span]:
+    return [Span(track, 0, int(frames)) for track, frames in zip(tracks["track_id"], tracks["frames"], strict=True)]
+
+
+def _tails(tracks: pd.DataFrame, share: float) -> Split:
+    train, tails = [], []
+    for span in _whole(tracks):
+        cut = span.stop - max(1, round(share * span.stop))
+        train.append(Span(span.track_id, 0, cut))
+        tails.append(Span(span.track_id, cut, span.stop))
+    return Split(train, tails, f"one identity only: the last {share:.0%} of each track are held out")
+
+
+def spread(spans: Sequence[Span], pairs: int) -> list[tuple[Span, int]]:
+    """Share `pairs` validation pairs out: (span, pairs of it), evenly, over at most `pairs` of the spans.
+
+    >>> spread([Span("a", 0, 9), Span("b", 0, 9), Span("c", 0, 9)], 2)
+    [(Span(track_id='a', start=0, stop=9), 1), (Span(track_id='c', start=0, stop=9), 1)]
+    """
+    chosen = np.unique(np.linspace(0, len(spans) - 1, min(pairs, len(spans))).round().astype(int))
+    return [(spans[index], max(1, pairs // len(chosen))) for index in chosen]

@@ -1,0 +1,64 @@
+"""Augmentation changes both frames alike and keeps landmarks on what they mark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from s2d.landmarks import layout
+from s2d.training.augment import NONE, Augmentation, mirror_image, mirror_points, recolour
+from tests.training.conftest import face
+
+RNG = np.random.default_rng(0)
+
+
+def test_none_is_the_identity():
+    image, points = RNG.random((8, 8, 3), np.float32), RNG.random((70, 2), np.float32)
+    images, marks = NONE.apply([image], [points], np.random.default_rng(1))
+    np.testing.assert_allclose(images[0], image, atol=1e-6)
+    np.testing.assert_array_equal(marks[0], points)
+
+
+def test_a_mirrored_face_keeps_its_names():
+    """The test face is symmetric: mirrored about its own axis, every landmark must fall on itself."""
+    points = face((0.0, 0.1), 0.5)
+    np.testing.assert_allclose(mirror_points(points), points, atol=1e-6)
+
+
+def test_points_and_pixels_mirror_together():
+    image, points = np.zeros((9, 9, 3), np.float32), np.zeros((70, 2), np.float32)
+    image[2, 1], points[36] = 1, [2 * 1 / 8 - 1, 2 * 2 / 8 - 1]
+    x, y = (mirror_points(points)[layout.MIRROR[36]] + 1) * 4
+    assert mirror_image(image)[round(float(y)), round(float(x))].all()
+
+
+def test_both_frames_change_alike_but_noise_is_their_own():
+    image, points = RNG.random((8, 8, 3), np.float32), np.zeros((70, 2), np.float32)
+    images, marks = Augmentation(noise=0.01).apply([image, image], [points, points], np.random.default_rng(5))
+    np.testing.assert_array_equal(images[0], images[1])
+    assert not np.allclose(images[0], image)
+    assert not np.allclose(marks[0], marks[1])
+    assert np.std(np.stack(marks)) == pytest.approx(0.01, rel=0.15)
+
+
+def test_unknown_points_stay_unknown():
+    points = np.full((70, 2), np.nan, np.float32)
+    (marks,) = Augmentation().apply([np.zeros((4, 4, 3), np.float32)], [points], RNG)[1]
+    assert np.isnan(marks).all()
+
+
+def test_recolour_by_hand():
+    pixel = np.array([[[0.2, 0.5, 0.7]]], np.float32)
+    luma = 0.299 * 0.2 + 0.587 * 0.5 + 0.114 * 0.7
+    expected = ((luma + 0.5 * (pixel - luma)) - 0.5) * 1.2 + 0.5 + 0.05
+    np.testing.assert_allclose(recolour(pixel, 0.05, 1.2, 0.5), expected, atol=1e-6)
+    assert recolour(pixel, 5.0, 1.0, 1.0).max() == 1.0
+
+
+@pytest.mark.parametrize("strength", ["brightness", "contrast", "saturation"])
+def test_every_strength_does_something(strength: str):
+    image = RNG.random((8, 8, 3), np.float32)
+    changed = replace(NONE, **{strength: 0.3}).apply([image], [], np.random.default_rng(2))[0][0]
+    assert np.abs(changed - image).max() > 0.01

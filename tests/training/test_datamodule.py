@@ -1,0 +1,173 @@
+"""Batches straight from Parquet: right pixels, right points, the same again, and clear errors early."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from s2d.errors import S2DError
+from s2d.geometry import Crop, to_pixels
+from s2d.images import decode_jpeg, encode_jpeg
+from s2d.shards.reader import open_dataset
+from s2d.training.augment import NONE
+from s2d.training.datamodule import FaceDataModule
+from s2d.training.pairs import ClipStore, decode_at
+from tests.training.conftest import CROP, DatasetMaker, face, picture
+
+
+@pytest.fixture(scope="module")
+def data(make_dataset: DatasetMaker) -> Path:
+    return make_dataset(lost=(3,))
+
+
+def ready(path: Path, **options: object) -> FaceDataModule:
+    module = FaceDataModule(str(path), **options)  # type: ignore[arg-type]
+    module.setup()
+    return module
+
+
+@pytest.mark.parametrize("size", [128, 64, 32, 48])
+def test_decoding_at_a_smaller_size_is_area_averaging(size: int):
+    data = encode_jpeg(picture(face((60, 70), 30), 0))
+    expected = cv2.resize(decode_jpeg(data), (size, size), interpolation=cv2.INTER_AREA)
+    difference = decode_at(data, size, CROP).astype(float) - expected
+    assert np.abs(difference).mean() < 1.5  # of 255
+    assert abs(difference.mean()) < 0.3
+
+
+def test_decoding_keeps_the_grid_centred():
+    """The centre of mass of a blob must be where pixel areas put it, or landmarks would be off by a fraction."""
+    x, y = np.meshgrid(np.arange(CROP), np.arange(CROP))
+    blob = 255 * np.exp(-((x - 50.0) ** 2 + (y - 80.0) ** 2) / 200)
+    small = decode_at(encode_jpeg(np.repeat(blob[..., None], 3, 2).astype(np.uint8)), 32, CROP)[..., 0].astype(float)
+    row, column = (np.average(np.arange(32), weights=small.sum(axis)) for axis in (1, 0))
+    expected = Crop(0, 0, CROP).points(np.array([[50.0, 80.0]]), 32)[0]
+    np.testing.assert_allclose([column, row], expected, atol=0.03)
+
+
+def test_no_jpeg_is_an_error():
+    with pytest.raises(ValueError, match="no JPEG"):
+        decode_at(b"nothing", 32, CROP)
+
+
+def test_a_batch_shows_the_stored_frames(data: Path):
+    module = ready(data, augmentation=NONE, batch_size=8)
+    batch = next(iter(module.train_dataloader()))
+    assert batch["source"].shape == (8, 3, 64, 64)
+    assert batch["source"].dtype == torch.float32
+    frames = open_dataset(data).frames(module.split.train[module.training_pairs.order.track(0)].track_id)
+    stored = Crop(0, 0, CROP).points(frames.aligned, 64)
+    for side in ("source", "driving"):
+        points = to_pixels(batch[f"{side}_points"][0].numpy(), 64, 64)
+        position = int(np.abs(stored - points).sum((1, 2)).argmin())
+        np.testing.assert_allclose(stored[position], points, atol=1e-4)
+        shown = decode_jpeg(frames.jpeg[position])
+        expected = cv2.resize(shown, (64, 64), interpolation=cv2.INTER_AREA).transpose(2, 0, 1) / 255
+        assert np.abs(batch[side][0].numpy() - expected).mean() < 0.006
+
+
+def test_raw_landmarks_are_the_raw_ones(data: Path):
+    aligned, raw = (
+        next(iter(ready(data, augmentation=NONE, landmarks=kind).train_dataloader()))["driving_points"]
+        for kind in ("aligned", "raw")
+    )
+    np.testing.assert_allclose((raw - aligned).numpy(), 0.5 * 2 / 63, atol=1e-5)  # 1 px of 128 is half a px of 64
+
+
+def test_frames_without_a_face_are_not_used(data: Path):
+    module = ready(data)
+    assert 3 not in module.training_pairs.store.clip("bob-1").usable
+    points = torch.cat([batch["driving_points"] for batch in islice(module.train_dataloader(), 10)])
+    assert torch.isfinite(points).all()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_same_stream_whoever_loads_it(data: Path, workers: int):
+    first = list(islice(ready(data, batch_size=4).train_dataloader(), 3))
+    again = list(islice(ready(data, batch_size=4, workers=workers).train_dataloader(), 3))
+    for one, other in zip(first, again, strict=True):
+        for name in one:
+            torch.testing.assert_close(one[name], other[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_batches_differ_and_numbers_run_on(data: Path):
+    batches = list(islice(ready(data, batch_size=4).train_dataloader(), 3))
+    assert torch.cat([batch["number"] for batch in batches]).tolist() == list(range(12))
+    assert not torch.equal(batches[0]["source"], batches[1]["source"])
+
+
+def test_consecutive_frames(data: Path):
+    module = ready(data, augmentation=NONE, consecutive=True)
+    batch = next(iter(module.train_dataloader()))
+    frames = Crop(0, 0, CROP).points(open_dataset(data).frames("bob-1").aligned, 64)
+    for now, after in zip(batch["driving_points"].numpy(), batch["next_points"].numpy(), strict=True):
+        here, there = (int(np.abs(frames - to_pixels(p, 64, 64)).sum((1, 2)).argmin()) for p in (now, after))
+        assert there == here + 1 or (there == here and here + 1 in (3, 12))
+
+
+def test_validation_is_fixed_and_starts_at_the_first_frame(data: Path):
+    module = ready(data, val_pairs=5)
+    one, two = (next(iter(module.val_dataloader())) for _ in range(2))
+    assert torch.equal(one["driving"], two["driving"])
+    assert torch.equal(one["source"][0], one["source"][4])
+    assert not torch.equal(one["source_points"][0], one["driving_points"][0])
+    assert len({tuple(points.flatten().tolist()) for points in one["driving_points"]}) == 5
+
+
+def test_a_single_identity_is_validated_on_what_training_never_sees(make_dataset: DatasetMaker):
+    module = ready(make_dataset(people=("ann",), frames=20), augmentation=NONE, val_share=0.25)
+    assert module.split is not None
+    assert "one identity" in module.split.note
+    seen = {tuple(p.flatten().tolist()) for b in islice(module.train_dataloader(), 20) for p in b["driving_points"]}
+    held = {tuple(p.flatten().tolist()) for b in module.val_dataloader() for p in b["driving_points"]}
+    assert len(seen) == 15
+    assert not seen & held
+
+
+def test_the_cache_is_bounded(data: Path):
+    shards = open_dataset(data)
+    store = ClipStore(shards, "aligned", limit=1)
+    for track in shards.tracks()["track_id"]:
+        store.clip(track)
+    assert len(store._clips) == 1
+    assert store._held == store.clip(track).bytes
+
+
+def test_an_epoch_is_whole_rounds_split_among_processes(data: Path):
+    module = ready(data, batch_size=16)
+    assert len(module.train_dataloader()) == 4096 // 16
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "why"),
+    [
+        ({"jpeg": False}, {}, "without pictures"),
+        ({"people": ()}, {}, "no video in it has a usable face"),
+        ({}, {"size": 256}, "crops of 128 px, smaller than data.size 256"),
+        ({"frames": 5}, {}, "no track of 8 frames"),
+    ],
+)
+def test_data_that_cannot_be_trained_on(make_dataset: DatasetMaker, make: dict, options: dict, why: str):
+    with pytest.raises(S2DError, match=why):
+        ready(make_dataset(**make), **options)
+
+
+def test_no_data_set(tmp_path: Path):
+    with pytest.raises(S2DError, match="holds no videos"):
+        ready(tmp_path)
+
+
+def test_a_lone_part_is_refused(data: Path):
+    with pytest.raises(S2DError, match="single frames part"):
+        ready(next((data / "frames").iterdir()))
+
+
+def test_resuming_on_other_data_is_refused(data: Path, make_dataset: DatasetMaker):
+    state = ready(make_dataset(detector="other")).state_dict()
+    with pytest.raises(S2DError, match="detector is made, but other in the checkpoint"):
+        ready(data).load_state_dict(state)
