@@ -12,8 +12,8 @@ class S2DError(Exception):
 
     def __init__(self, asked: str, why: str, remedy: str = "") -> None:
         self.asked, self.why, self.remedy = asked, why, remedy
-        text = f"{asked}: {why}" + (f"; {remedy}" if remedy else "")
-        super().__init__(" ".join(text.split()))
+        asked, why, remedy = (" ".join(part.split()) for part in (asked, why, remedy))
+        super().__init__(f"{asked}: {why}" + (f"; {remedy}" if remedy else ""))
 
     def __reduce__(self) -> tuple[type[S2DError], tuple[str, str, str]]:
         """Survive the trip back from a worker process with all three parts."""

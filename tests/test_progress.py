@@ -1,0 +1,60 @@
+"""Progress bars: every item once and in order; drawn on stderr only, after two seconds, for people only."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from s2d import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Count to five on a terminal; returns what was written to stdout and stderr.
+
+    The streams are set within the test's call: pytest's capture lays its own there after the fixtures have run.
+    """
+
+    def counted(out=Terminal, delay=-1.0, quiet=False) -> tuple[str, str]:
+        streams = out(), Terminal()
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("sys.stdout", streams[0])
+        monkeypatch.setattr("sys.stderr", streams[1])
+        monkeypatch.setattr(progress, "quiet", quiet)
+        monkeypatch.setattr(progress, "DELAY_SECONDS", delay)
+        assert list(progress.track(iter(range(5)), "counting", total=5)) == [0, 1, 2, 3, 4]
+        return streams[0].getvalue(), streams[1].getvalue()
+
+    return counted
+
+
+def test_long_work_draws_a_bar_on_stderr(run):
+    out, err = run()
+    assert out == ""
+    assert "counting" in err
+    assert "5/5" in err
+
+
+@pytest.mark.parametrize("case", [{"quiet": True}, {"delay": 2.0}, {"out": io.StringIO}])
+def test_no_bar_when_quiet_or_quick_or_into_a_pipe(run, case):
+    assert run(**case) == ("", "")
+
+
+def test_bar_goes_when_the_work_fails(run):
+    def failing():
+        yield 1
+        yield 2
+        raise RuntimeError("broken")
+
+    run()
+    with pytest.raises(RuntimeError, match="broken"):
+        list(progress.track(failing(), "failing"))
+    show_cursor = "\x1b[?25h"
+    assert show_cursor in sys.stderr.getvalue().split("failing")[-1]
