@@ -1,9 +1,9 @@
 """Parquet in: a data set as tables of videos and tracks, and the frames of one track at a time.
 
->>> dataset = open_dataset("data/talking")                                 # doctest: +SKIP
->>> for track_id in dataset.tracks().query("face_px > 200").track_id:      # doctest: +SKIP
-...     frames = dataset.frames(track_id)
-...     print(track_id, frames.aligned.shape)
+dataset = open_dataset("data/talking")
+for track_id in dataset.tracks().query("face_px > 200").track_id:
+    frames = dataset.frames(track_id)
+    print(track_id, frames.aligned.shape)
 """
 
 from __future__ import annotations
@@ -61,7 +61,12 @@ class Dataset:
         self.metadata = metadata
         """Layout, detector, alignment, crop_size, ... as in `s2d.shards.schema.Provenance`."""
         self._shards = shards
-        self._index = {track: (n, row) for n, shard in enumerate(shards) for row, track in enumerate(shard.track_ids)}
+        self._index: dict[str, tuple[int, int]] = {}
+        for number, shard in enumerate(shards):
+            for row, track in enumerate(shard.track_ids):
+                other, _ = self._index.setdefault(track, (number, row))
+                if self._index[track] != (number, row):
+                    raise _twice(track, shards[other].frames, shard.frames)
 
     def __len__(self) -> int:
         """Number of tracks."""
@@ -129,6 +134,11 @@ def finished_shards(folder: Path) -> list[str]:
     return sorted(part.stem.removeprefix("part-") for part in (folder / "videos").glob("part-*.parquet"))
 
 
+def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A part of videos or tracks as a table; raises S2DError when it is damaged."""
+    return _guard(path, lambda: pq.ParquetFile(path).read(columns))
+
+
 def _shards_of(folder: Path) -> list[_Shard]:
     found = finished_shards(folder)
     if not found:
@@ -143,7 +153,7 @@ def _whole_shard(folder: Path, shard: str) -> _Shard:
     for part in (tracks, frames):
         if not part.is_file():
             raise _damaged(part, "it is missing")
-    table = _guard(tracks, lambda: pq.read_table(tracks, columns=["track_id"]))
+    table = read_part(tracks, ["track_id"])
     metadata = _checked_metadata(tracks, table.schema, "tracks")
     return _Shard(videos, tracks, frames, table.column("track_id").to_pylist(), metadata)
 
@@ -183,6 +193,11 @@ def _common_metadata(shards: Sequence[_Shard]) -> dict[str, Any]:
     return {key: value for key, value in first.items() if key != "table"}
 
 
+def _twice(track: str, one: Path, other: Path) -> S2DError:
+    remedy = "keep data sets of different makes in different folders"
+    return S2DError(f"cannot use {other}", f"its track {track} is in {one.name} as well", remedy)
+
+
 def _read_group(path: Path, row: int, columns: list[str]) -> pa.Table:
     with pq.ParquetFile(path) as file:
         return file.read_row_group(row, columns)
@@ -193,12 +208,12 @@ def _track_frames(track_id: str, table: pa.Table) -> TrackFrames:
     jpeg = table["jpeg"].to_pylist() if "jpeg" in table.column_names and not table["jpeg"].null_count else None
     return TrackFrames(
         track_id,
-        frame=np.array(table["frame"]),
-        time=np.array(table["time"]),
+        frame=np.array(table["frame"].to_numpy()),
+        time=np.array(table["time"].to_numpy()),
         raw=_flattened(table, "raw").reshape(count, layout.COUNT, 2),
         aligned=_flattened(table, "aligned").reshape(count, layout.COUNT, 2),
         valid=_flattened(table, "valid").reshape(count, layout.COUNT),
-        score=np.array(table["score"]),
+        score=np.array(table["score"].to_numpy()),
         jpeg=jpeg,
     )
 
@@ -208,7 +223,7 @@ def _flattened(table: pa.Table, name: str) -> npt.NDArray[Any]:
 
 
 def _frame(files: Sequence[Path], schema: pa.Schema, order: list[str]) -> pd.DataFrame:
-    tables = [_guard(path, lambda path=path: pq.read_table(path)) for path in files]  # type: ignore[misc]
+    tables = [read_part(path) for path in files]
     table = pa.concat_tables([part.select(schema.names).cast(schema) for part in tables] or [schema.empty_table()])
     return _pandas(table.sort_by([(name, "ascending") for name in order]).replace_schema_metadata(None))
 

@@ -57,6 +57,7 @@ _FILTERED_TRACK = pa.struct(
         pa.field("face", pa.int32(), nullable=False),
         pa.field("start_frame", pa.int64(), nullable=False),
         pa.field("end_frame", pa.int64(), nullable=False),
+        pa.field("frames", pa.int32(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
         pa.field("limit", pa.float64()),
@@ -80,6 +81,9 @@ VIDEOS = pa.schema(
         _column("fps", pa.float64(), "average frame rate", "1/second", nullable=True),
         _column("frames", pa.int64(), "frames in the video", "count", nullable=True),
         _column("seconds", pa.float64(), "duration of the video", "second", nullable=True),
+        _column("shots", pa.int32(), "shots between cuts", "count", nullable=True),
+        _column("face_frames", pa.int64(), "frames in which a face was found", "count", nullable=True),
+        _column("brief_faces", pa.int32(), "faces seen too briefly to make a track", "count", nullable=True),
         _column("tracks", pa.int32(), "tracks kept", "count"),
         _column("track_frames", pa.int64(), "frames in the tracks kept", "count"),
         _column("filtered_tracks", pa.list_(_FILTERED_TRACK), "tracks found but not kept, and why"),
@@ -113,10 +117,16 @@ TRACKS = pa.schema(
         _measure("pitch_max", "largest pitch", "degree"),
         _measure("roll_min", "smallest roll; positive is clockwise as seen", "degree"),
         _measure("roll_max", "largest roll", "degree"),
+        _measure("mouth_open_min", "smallest opening between the inner lips", "inter-ocular distance"),
+        _measure("mouth_open_max", "largest opening between the inner lips", "inter-ocular distance"),
+        _measure("eye_open_min", "smallest opening of the lids, mean of both eyes", "inter-ocular distance"),
+        _measure("eye_open_max", "largest opening of the lids, mean of both eyes", "inter-ocular distance"),
         _measure("valid_share", "share of frames in which the face was detected", "0 to 1"),
         _measure("score", "mean confidence of the detector over the frames where it found the face", "0 to 1"),
-        _measure("jitter_raw", "flicker of the raw landmarks, see s2d.landmarks.jitter", "percent of interocular"),
-        _measure("jitter_aligned", "flicker of the aligned landmarks", "percent of interocular"),
+        _measure(
+            "jitter_raw", "flicker of the raw landmarks, see s2d.landmarks.jitter", "percent of inter-ocular distance"
+        ),
+        _measure("jitter_aligned", "flicker of the aligned landmarks", "percent of inter-ocular distance"),
     ]
 )
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from s2d.errors import S2DError
 from s2d.geometry import Float32
 from s2d.shards.schema import FRAMES, TABLES, Provenance, flat_flags, flat_points
 
@@ -34,14 +35,29 @@ def shard_id(provenance: Provenance, videos: Sequence[Row]) -> str:
     return digest.hexdigest()[:16]
 
 
+class WriteError(S2DError):
+    """The disk refused: a fault of the output, never of the video that is being written."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing `path` into a WriteError."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise WriteError(f"cannot write {path}", why, "mend that and give the same command again") from error
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; on a clean exit it is flushed to the disk and takes the name `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        sync(temporary)
-        temporary.replace(path)
+        with writing(path):
+            sync(temporary)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -56,21 +72,24 @@ def sync(path: Path) -> None:
 
 
 class FramesWriter:
-    """A frames file: one row group per track, in the order of `write`. Memory: one track."""
+    """A frames file: one row group per track, in the order of `write`. Memory: one track. Raises WriteError."""
 
     def __init__(self, path: Path, provenance: Provenance) -> None:
-        self._schema = provenance.schema("frames")
-        self._writer = _open(path, self._schema)
+        self._path, self._schema = path, provenance.schema("frames")
+        with writing(path):
+            self._writer = _open(path, self._schema)
 
     def write(self, track: pa.Table) -> None:
         """Append all frames of one track (see `frame_table`)."""
-        self._writer.write_table(track.cast(self._schema), row_group_size=max(1, track.num_rows))
+        with writing(self._path):
+            self._writer.write_table(track.cast(self._schema), row_group_size=max(1, track.num_rows))
 
     def __enter__(self) -> FramesWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._writer.close()
+        with writing(self._path):
+            self._writer.close()
 
 
 def frame_table(
@@ -109,6 +128,7 @@ def write_shard(
 
     The three parts are made in `scratch` (a folder of the same file system) and only then renamed into place, the
     videos part last: whatever moment the machine stops at, readers see the shard whole or not at all.
+    Raises WriteError.
     """
     shard = shard_id(provenance, videos)
     made = {table: scratch / f"{table}-{shard}.tmp" for table in TABLES}
@@ -117,18 +137,22 @@ def write_shard(
             writer.write(table)
     _write_rows(made["tracks"], provenance.schema("tracks"), tracks)
     _write_rows(made["videos"], provenance.schema("videos"), videos)
-    for path in made.values():
-        sync(path)
-    for name in ("frames", "tracks", "videos"):
-        target = part_path(folder, name, shard)
-        target.parent.mkdir(exist_ok=True)
-        made[name].replace(target)
-        sync(target.parent)
+    with writing(folder):
+        for path in made.values():
+            sync(path)
+        for name in ("frames", "tracks", "videos"):
+            _publish(made[name], part_path(folder, name, shard))
     return shard
 
 
+def _publish(made: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    made.replace(target)
+    sync(target.parent)  # or a power cut could keep the next part and lose this one
+
+
 def _write_rows(path: Path, schema: pa.Schema, rows: Sequence[Row]) -> None:
-    with _open(path, schema) as writer:
+    with writing(path), _open(path, schema) as writer:
         writer.write_table(pa.Table.from_pylist(list(rows), schema=schema), row_group_size=max(1, len(rows)))
 
 
