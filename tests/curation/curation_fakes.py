@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from s2d.curation.executors import Executor, Failure, LocalExecutor
+from s2d.curation.pipeline import Summary, run
+from s2d.curation.plan import Source, file_sha256, find_sources
+from s2d.curation.staging import Staging, claimed
 from s2d.errors import S2DError
+from s2d.shards.schema import Provenance
+from s2d.shards.writer import FramesWriter, WriteError, frame_table, whole_file
 
 
 def obey(item: str) -> str:
@@ -60,3 +71,81 @@ class Beacon:
         (self.folder / f"{item}-{os.getpid()}").touch()
         time.sleep(0.3)
         return item
+
+
+class FakeWork:
+    """Stands in for `VideoWorker`: a file's first word says what becomes of it, its content decides every number.
+
+    `kept 2`: two tracks. `filtered`, `failed`: that. `die`: the worker goes with it. `disk`: the output is full.
+    """
+
+    def __init__(self, staging: Staging, pause: float = 0.0) -> None:
+        self.staging, self.pause = staging, pause
+
+    def __call__(self, source: Source) -> str:
+        content = Path(source.path).read_text()
+        order, *rest = content.split() or ["failed"]
+        time.sleep(self.pause)
+        if order == "die":
+            os._exit(1)
+        if order == "disk":
+            raise WriteError("cannot write there", "No space left on device", "make some")
+        count = int(rest[0]) if order == "kept" else 0
+        frames = self.staging.frames_path(source)
+        with whole_file(frames) as path, FramesWriter(path, self.staging.provenance) as writer:
+            tracks = [self._track(source, number, content, writer) for number in range(count)]
+        reason = "" if count else f"said {order}"
+        row = source.row(order, reason, reason, tracks=count, track_frames=5 * count)
+        self.staging.store(source, row | {"sha256": file_sha256(source.path)}, tracks)
+        return order
+
+    def _track(self, source: Source, number: int, content: str, writer: FramesWriter) -> dict[str, object]:
+        track_id, frames = f"{Path(source.video).stem}-{number}", 5
+        rng = np.random.default_rng([number, *content.encode()])
+        points = rng.normal(size=(frames, 70, 2)).astype(np.float32)
+        pictures = [rng.bytes(100) for _ in range(frames)]
+        valid, score = np.ones((frames, 70), bool), np.ones(frames, np.float32)
+        writer.write(
+            frame_table(track_id, np.arange(frames), np.arange(frames) / 25, points, points, score, valid, pictures)
+        )
+        row = {"track_id": track_id, "video": source.video, "identity": source.identity, "shot": 0, "face": number}
+        row |= {"start_frame": 0, "end_frame": frames - 1, "start_time": 0.0, "end_time": 0.16, "fps": 25.0}
+        row |= {"frames": frames, "crop_left": 0, "crop_top": 0, "crop_side": 64, "detector": "fake"}
+        return row | {"sharpness": float(rng.random())}
+
+
+PROVENANCE = Provenance("fake", "1", {"version": "1"}, 64, {"min_frames": 1})
+
+
+class InProcess:
+    """An executor without processes, for speed: completes in a shuffled order and pretends that `die` was a death."""
+
+    def map(self, function: FakeWork, items: list[Source]) -> Iterator[tuple[Source, str | Failure]]:
+        order = list(items)
+        random.Random(3).shuffle(order)
+        order.sort(key=lambda item: Path(item.path).read_text() == "disk")  # the disk fills up late
+        for item in order:
+            dies = Path(item.path).read_text().startswith("die")
+            yield item, DEATH if dies else function(item)
+
+
+DEATH = Failure("worker died", "the worker process ended with exit code 1")
+
+
+def fake_curate(
+    inputs: list[Path],
+    out: Path,
+    executor: Executor | None = None,
+    per_shard: int = 3,
+    provenance: Provenance = PROVENANCE,
+    pause: float = 0.0,
+) -> Summary:
+    """`curate` with FakeWork in the place of decoding, detecting and aligning."""
+    sources = find_sources(inputs, out)
+    with claimed(out):
+        staging = Staging.below(out, provenance)
+        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard)
+
+
+if __name__ == "__main__":
+    fake_curate([Path(sys.argv[1])], Path(sys.argv[2]), LocalExecutor(2), pause=float(sys.argv[3]))

@@ -1,0 +1,154 @@
+"""Videos in, a data set out: plan, work, merge.
+
+The unit of work is one video. Workers stage each result by itself (`worker.py`, `staging.py`), in whatever order they
+finish; here the results are joined, in the order of the inputs, into shards of a fixed number of videos. So the bytes
+of a shard depend neither on the number of workers nor on where an earlier run was killed: finished shards are whole
+groups of that order, and a later run carries on with the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2d import progress
+from s2d.curation.config import CurationConfig
+from s2d.curation.executors import Executor, Failure, LocalExecutor
+from s2d.curation.plan import Source, find_sources, settle_duplicates
+from s2d.curation.staging import Staged, Staging, claimed
+from s2d.errors import S2DError
+from s2d.shards.reader import finished_shards, open_dataset, read_part
+from s2d.shards.schema import Provenance, read_metadata
+from s2d.shards.writer import part_path, write_shard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Work = Callable[[Source], str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the inputs of one run."""
+
+    videos: pd.DataFrame
+    """A row per input file, from this run or an earlier one: columns as in `s2d.shards.schema.VIDEOS`."""
+    new: int
+    """Files that this run has dealt with."""
+    changed: list[str]
+    """Videos whose file has another size than when it was curated; the data set keeps what it has of them."""
+
+
+def curate(
+    inputs: Sequence[str | Path],
+    out: str | Path,
+    config: CurationConfig | None = None,
+    executor: Executor | None = None,
+) -> Summary:
+    """Curate all files of `inputs` (videos, or folders to search through) into the data set folder `out`.
+
+    Give the same call again to finish a run that was stopped, or to add new files. Each file gets one outcome: kept,
+    filtered or failed; no file stops the run. Raises S2DError when an input does not exist, `out` cannot be written,
+    is in use by another run or holds a data set of other settings, or the detector cannot be loaded.
+    """
+    from s2d.curation.worker import VideoWorker  # late, because it brings in all of the decoding
+    from s2d.landmarks.detectors.factory import make_detector
+
+    config, out = config or CurationConfig(), Path(out)
+    sources = find_sources(inputs, out)
+    with claimed(out):
+        # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
+        staging = Staging.below(out, config.provenance(make_detector(config.detector)))
+        return run(sources, staging, VideoWorker(config, staging), executor or LocalExecutor(), config.videos_per_shard)
+
+
+def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> Summary:
+    """Deal with those of `sources` that the data set does not have yet; `work` stages the result of one video.
+
+    The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
+    """
+    out = staging.folder.parent
+    known = _known_videos(out, staging.provenance)
+    _remove_orphans(out)
+    todo = settle_duplicates([source for source in sources if source.video not in known], known)
+    staging.keep_only(todo)
+    _work_through(todo, staging, work, executor, per_shard)
+    staging.remove()
+    changed = [source.video for source in sources if known.get(source.video, (source.bytes, ""))[0] != source.bytes]
+    names = [source.video for source in sources]
+    videos = open_dataset(out).videos().set_index("video").loc[names].reset_index()
+    return Summary(videos, len(todo), changed)
+
+
+def _known_videos(out: Path, provenance: Provenance) -> dict[str, tuple[int, str | None]]:
+    """Size and sha256 of the videos in finished shards, by name; raises S2DError where settings differ."""
+    known = {}
+    for shard in finished_shards(out):
+        part = read_part(part_path(out, "videos", shard), ["video", "bytes", "sha256"])
+        metadata = read_metadata(part.schema)
+        if metadata.get("config_hash") != provenance.config_hash:
+            why = _difference(metadata.get("config", {}), provenance.settings())
+            raise S2DError(f"cannot add to {out}", why, "give the same settings, or another --out")
+        known.update({row["video"]: (row["bytes"], row["sha256"]) for row in part.to_pylist()})
+    return known
+
+
+def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """The first setting that differs, in words."""
+    for name in sorted({*theirs, *ours}):
+        was, now = theirs.get(name), ours.get(name)
+        if was != now:
+            plain = isinstance(was, (int, float, str)) and isinstance(now, (int, float, str))
+            return f"it was made with {name} {was}, this run has {now}" if plain else f"it was made with another {name}"
+    return "it was made with other settings"
+
+
+def _remove_orphans(out: Path) -> None:
+    """Remove parts without their videos part: a run was killed between the renames."""
+    finished = set(finished_shards(out))
+    for table in ("frames", "tracks"):
+        for part in (out / table).glob("part-*.parquet"):
+            if part.stem.removeprefix("part-") not in finished:
+                part.unlink()
+
+
+def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> None:
+    """Work on all of `todo` and publish group after group, each as soon as it and those before it are complete."""
+    open_items = [source for source in todo if not source.settled and staging.load(source) is None]
+    unfinished = {source.video for source in open_items}
+    groups = deque(todo[start : start + per_shard] for start in range(0, len(todo), per_shard))
+    _publish_complete(groups, unfinished, staging)
+    for source, result in progress.track(executor.map(work, open_items), "curating", len(open_items)):
+        if isinstance(result, Failure):
+            staging.store(source, source.row("failed", result.reason, result.detail), [])
+        unfinished.remove(source.video)
+        _publish_complete(groups, unfinished, staging)
+
+
+def _publish_complete(groups: deque[Sequence[Source]], unfinished: set[str], staging: Staging) -> None:
+    while groups and not any(source.video in unfinished for source in groups[0]):
+        _publish(groups.popleft(), staging)
+
+
+def _publish(group: Sequence[Source], staging: Staging) -> None:
+    """Join the staged results of a group into one shard. Memory: the frames of one track."""
+    results = [_result(source, staging) for source in group]
+    tracks = [row for result in results for row in result.tracks]
+    frames = (table for result in results for table in result.frame_tables())
+    videos = [result.video for result in results]
+    write_shard(staging.folder.parent, staging.provenance, videos, tracks, frames, staging.folder)
+    staging.discard(group)
+
+
+def _result(source: Source, staging: Staging) -> Staged:
+    if source.settled:
+        return Staged(source.row(*source.settled), [], staging.frames_path(source))
+    staged = staging.load(source)
+    if staged is None:
+        raise S2DError(
+            f"cannot find the result of {source.video}", f"it was removed from {staging.folder}", "run again"
+        )
+    return staged

@@ -1,0 +1,165 @@
+"""What there is to curate: every file below the inputs, in a fixed order, each under a name of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from s2d.errors import S2DError
+
+# fmt: off
+VIDEO_EXTENSIONS = (
+    ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+)
+# fmt: on
+NOT_A_VIDEO = "not a video by its extension"
+UNREADABLE = "cannot be read"
+DUPLICATE = "duplicate"
+HASH_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to curate."""
+
+    video: str
+    """Its name in the data set: the input's name and the path below it, with forward slashes."""
+    path: str
+    identity: str
+    bytes: int
+    modified_ns: int
+    sha256: str | None = None
+    """Hash of the content, where it had to be known beforehand."""
+    settled: tuple[str, str, str] | None = None
+    """(outcome, reason, detail) of a file that is not worth a look."""
+
+    def row(self, outcome: str, reason: str = "", detail: str = "", **facts: Any) -> dict[str, Any]:  # noqa: ANN401
+        """A row of the videos table; `facts` are further columns of it."""
+        row: dict[str, Any] = {
+            "video": self.video,
+            "path": _utf8(self.path),
+            "identity": self.identity,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "outcome": outcome,
+            "reason": reason,
+            "detail": detail,
+            "tracks": 0,
+            "track_frames": 0,
+            "filtered_tracks": [],
+        }
+        return {**row, **facts}
+
+
+def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
+    """All regular files of the inputs: folders are searched through, sorted by name, without hidden files and `out`.
+
+    A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed.
+    Raises S2DError for an input that does not exist or is empty, and when two inputs would give two files one name.
+    """
+    found: dict[str, Source] = {}
+    for given in inputs:
+        for source in _sources_of(Path(given), out.resolve()):
+            other = found.setdefault(source.video, source)
+            if not _same_file(other.path, source.path):
+                why = f"{other.path} and {source.path} would both be called {source.video}"
+                raise S2DError(f"cannot curate {given}", why, "give the folder that holds both, or use another --out")
+    return list(found.values())
+
+
+def _sources_of(given: Path, out: Path) -> list[Source]:
+    asked = f"cannot curate {given}"
+    if given.is_dir():
+        name = given.resolve().name
+        files = sorted(_files_below(given, out), key=lambda path: path.relative_to(given).parts)
+        if not files:
+            raise S2DError(asked, "the folder holds no files", "give a folder of videos, or videos")
+        return [_source(path, Path(name) / path.relative_to(given)) for path in files]
+    if not given.exists():
+        raise S2DError(asked, "no such file or folder", "check the path")
+    return [_source(given, Path(given.name))]
+
+
+def _files_below(folder: Path, out: Path) -> Iterator[Path]:
+    """Regular files, through links too, but through no folder twice; devices and pipes are left out."""
+    seen = {out}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        if Path(root).resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(Path(root).resolve())
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root) / name for name in names if not name.startswith(".") and _is_plain(Path(root) / name))
+
+
+def _is_plain(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True  # a broken link: it gets an outcome like the rest
+
+
+def _source(path: Path, name: Path) -> Source:
+    video = _utf8(name.as_posix())
+    identity = _utf8(name.parts[1] if len(name.parts) > 2 else name.stem)
+    try:
+        status = path.stat()
+    except OSError as error:
+        settled = ("failed", UNREADABLE, f"cannot read {_utf8(str(path))}: {error.strerror}")
+        return Source(video, str(path), identity, 0, 0, settled=settled)
+    source = Source(video, str(path), identity, status.st_size, status.st_mtime_ns)
+    if path.suffix.lower() in VIDEO_EXTENSIONS:
+        return source
+    return replace(source, settled=("failed", NOT_A_VIDEO, f"known are {' '.join(VIDEO_EXTENSIONS)}"))
+
+
+def _utf8(text: str) -> str:
+    """File names that are no UTF-8, made writable: their odd bytes as backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content; raises S2DError when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(HASH_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise S2DError(f"cannot read {path}", error.strerror or str(error), "check its permissions") from error
+    return digest.hexdigest()
+
+
+def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:
+    """The same sources, where what repeats the content of an earlier one is settled: filtered, as a duplicate.
+
+    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here.
+    """
+    sizes = Counter(source.bytes for source in sources if not source.settled)
+    sizes.update(size for size, sha256 in known.values() if sha256)
+    first = {sha256: video for video, (_, sha256) in known.items() if sha256}
+    return [_settled_if_known(source, first) if sizes[source.bytes] > 1 else source for source in sources]
+
+
+def _settled_if_known(source: Source, first: dict[str, str]) -> Source:
+    if source.settled:
+        return source
+    try:
+        source = replace(source, sha256=file_sha256(source.path))
+    except S2DError:
+        return source  # the worker will say the same of it, as the video's outcome
+    original = first.setdefault(str(source.sha256), source.video)
+    if original == source.video:
+        return source
+    return replace(source, settled=("filtered", DUPLICATE, f"same content as {original}"))

@@ -1,0 +1,121 @@
+"""DIR/.staging: results of single videos, kept until their shard is whole, and the lock against a second run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from s2d.curation.plan import Source
+from s2d.errors import S2DError
+from s2d.shards.schema import Provenance
+from s2d.shards.writer import Row, whole_file, writing
+
+FOLDER, LOCK = ".staging", ".lock"
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Make the folder `out` and hold it alone; the operating system lets go of it when the process ends, however.
+
+    Raises S2DError when it cannot be made or written, or another run holds it.
+    """
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = open(out / LOCK, "w")  # noqa: SIM115 - held open, not read
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise S2DError(
+                f"cannot curate into {out}", "another run is writing there", "wait for it, or choose another --out"
+            ) from error
+        yield
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The result of one video: its row, its tracks' rows, and their frames in a file."""
+
+    video: Row
+    tracks: Sequence[Row]
+    frames: Path
+
+    def frame_tables(self) -> Iterator[pa.Table]:
+        """The frames, one table per track, read one at a time."""
+        if not self.tracks:
+            return
+        with pq.ParquetFile(self.frames) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number)
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The staging folder of a data set, for results made by `provenance`; may be pickled to other processes."""
+
+    folder: Path
+    provenance: Provenance
+
+    @classmethod
+    def below(cls, out: Path, provenance: Provenance) -> Staging:
+        """The staging folder of the data set `out`, made if it is missing."""
+        with writing(out):
+            (out / FOLDER).mkdir(exist_ok=True)
+        return cls(out / FOLDER, provenance)
+
+    def frames_path(self, source: Source) -> Path:
+        """Where the frames of this video go while they are being made, and stay."""
+        return self.folder / f"{self._key(source)}.frames"
+
+    def store(self, source: Source, video: Row, tracks: Sequence[Row]) -> None:
+        """Declare a video finished; its frames stand in `frames_path` by now. Raises WriteError."""
+        frames = self.frames_path(source)
+        entry = {"video": video, "tracks": tracks, "frames_bytes": frames.stat().st_size if tracks else 0}
+        path = self._entry(source)
+        with whole_file(path) as temporary, writing(path):
+            temporary.write_text(json.dumps(entry))
+
+    def load(self, source: Source) -> Staged | None:
+        """The result of a video if it is there and whole; else None."""
+        try:
+            entry = json.loads(self._entry(source).read_text())
+            frames = self.frames_path(source)
+            if entry["tracks"] and frames.stat().st_size != entry["frames_bytes"]:
+                return None
+            return Staged(entry["video"], entry["tracks"], frames)
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def discard(self, sources: Iterable[Source]) -> None:
+        """Forget the results of these videos."""
+        for source in sources:
+            self._entry(source).unlink(missing_ok=True)
+            self.frames_path(source).unlink(missing_ok=True)
+
+    def keep_only(self, sources: Iterable[Source]) -> None:
+        """Remove whatever a killed run has left that belongs to none of these videos."""
+        wanted = {path.name for source in sources for path in (self._entry(source), self.frames_path(source))}
+        for path in self.folder.iterdir():
+            if path.name not in wanted:
+                path.unlink()
+
+    def remove(self) -> None:
+        """Remove the folder: every result is in a shard."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _entry(self, source: Source) -> Path:
+        return self.folder / f"{self._key(source)}.json"
+
+    def _key(self, source: Source) -> str:
+        what: list[Any] = [self.provenance.config_hash, source.video, source.path, source.bytes, source.modified_ns]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -1,0 +1,186 @@
+"""One video, from file to staged result: what a worker process does again and again."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pyarrow as pa
+
+from s2d import progress
+from s2d.curation import quality
+from s2d.curation.config import CurationConfig
+from s2d.curation.plan import Source, file_sha256
+from s2d.curation.staging import Staging
+from s2d.errors import S2DError
+from s2d.geometry import Image
+from s2d.images import encode_jpeg
+from s2d.landmarks.alignment import Aligned, align
+from s2d.landmarks.detectors.base import Detector
+from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.extract import FoundTracks, find_tracks
+from s2d.landmarks.tracking import Track
+from s2d.shards.writer import FramesWriter, WriteError, frame_table, whole_file
+from s2d.video import VideoReader
+
+NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"
+
+
+@dataclass
+class VideoWorker:
+    """Curates one video per call and stages the result; the detector is loaded at the first call and kept."""
+
+    config: CurationConfig
+    staging: Staging
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector of this process."""
+        cv2.setNumThreads(1)  # one worker per core; and the same sums on every machine
+        progress.quiet = True
+        return make_detector(self.config.detector)
+
+    def __call__(self, source: Source) -> str:
+        """Stage the result of `source` and return its outcome; trouble with the video is an outcome, too.
+
+        Raises S2DError for trouble of the run: the detector cannot be loaded, the output cannot be written.
+        """
+        detector = self.detector
+        frames, provenance = self.staging.frames_path(source), self.staging.provenance
+        with whole_file(frames) as path, FramesWriter(path, provenance) as writer:
+            row, tracks = _Video(source, self.config, detector, writer).judge()
+        self.staging.store(source, row, tracks)
+        return str(row["outcome"])
+
+
+class _Video:
+    """The rows of one video in the making."""
+
+    def __init__(self, source: Source, config: CurationConfig, detector: Detector, writer: FramesWriter) -> None:
+        self._source, self._config, self._detector, self._writer = source, config, detector, writer
+        self._facts: dict[str, Any] = {"sha256": source.sha256}
+        self._kept: list[dict[str, Any]] = []
+        self._refused: list[tuple[Track, quality.Refusal]] = []
+
+    def judge(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
+        try:
+            return self._verdict(self._measure()), self._kept
+        except WriteError:
+            raise
+        except S2DError as error:
+            reason, detail = error.why, str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a file can do to a decoder costs that file only
+            reason, detail = type(error).__name__, _where(error)
+        return self._source.row("failed", reason, detail, **self._facts), []
+
+    def _measure(self) -> FoundTracks:
+        self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
+        with VideoReader(self._source.path) as reader:
+            self._facts |= _about(reader)
+            found = find_tracks(reader, self._detector)
+            for track in found.tracks:
+                self._take(track, reader)
+        return found
+
+    def _take(self, track: Track, reader: VideoReader) -> None:
+        """Measure a track, align it, write its frames; what breaks a limit is left out as soon as that is known."""
+        row = self._row(track, reader.fps) | quality.of_detections(track)
+        refusal = quality.refusal(row, self._config.limits)
+        if refusal is None:
+            passing = _Passing(reader, track, self._config)
+            aligned = align(track, passing.frames())
+            row |= passing.meter.measures() | quality.of_motion(track, aligned.points)
+            refusal = quality.refusal(row, self._config.limits)
+        if refusal is None:
+            self._writer.write(_table(row["track_id"], track, aligned, passing.jpeg, self._config.crop_size))
+            self._kept.append({name: _null_for_nan(value) for name, value in row.items()})
+        else:
+            self._refused.append((track, refusal))
+
+    def _row(self, track: Track, fps: float) -> dict[str, Any]:
+        stem, content = Path(self._source.video).stem, self._facts["sha256"][:12]
+        return {
+            "track_id": f"{stem}-{content}-{track.shot:03}-{track.face:02}",
+            "video": self._source.video,
+            "identity": self._source.identity,
+            "fps": fps,
+            "start_time": float(track.times[0]),
+            "end_time": float(track.times[-1]),
+            "crop_left": track.crop.left,
+            "crop_top": track.crop.top,
+            "crop_side": track.crop.side,
+            "detector": self._detector.name,
+            **_span(track),
+        }
+
+    def _verdict(self, found: FoundTracks) -> dict[str, Any]:
+        facts = self._facts | {
+            "shots": found.shots,
+            "face_frames": found.frames_with_face,
+            "brief_faces": found.dropped,
+            "filtered_tracks": [_span(track) | refusal.as_dict() for track, refusal in self._refused],
+        }
+        if self._kept:
+            frames = sum(track["frames"] for track in self._kept)
+            return self._source.row("kept", **facts, tracks=len(self._kept), track_frames=frames)
+        if self._refused:
+            _, worst = max(self._refused, key=lambda pair: len(pair[0].frames))
+            return self._source.row(
+                "filtered", worst.reason, worst.detail, **facts, value=worst.value, limit=worst.limit
+            )
+        detail = f"a face in {found.frames_with_face} of {found.frames} frames, and never for long"
+        reason = TOO_BRIEF if found.dropped else NO_FACE
+        return self._source.row("filtered", reason, detail if found.dropped else "", **facts)
+
+
+class _Passing:
+    """The frames of a track on their way to the aligner: measured and, if wanted, cut out and kept as JPEG."""
+
+    def __init__(self, reader: VideoReader, track: Track, config: CurationConfig) -> None:
+        self._reader, self._track, self._size = reader, track, config.crop_size
+        self.meter = quality.PictureMeter()
+        self.jpeg: list[bytes] | None = [] if config.jpeg else None
+
+    def frames(self) -> Iterator[Image]:
+        numbers = self._track.frames
+        for frame, box in zip(
+            self._reader.frames(int(numbers[0]), int(numbers[-1]) + 1), self._track.boxes, strict=True
+        ):
+            self.meter.update(frame, box)
+            if self.jpeg is not None:
+                self.jpeg.append(encode_jpeg(self._track.crop.image(frame, self._size)))
+            yield frame
+
+
+def _about(reader: VideoReader) -> dict[str, Any]:
+    """What the container says, with the duration of the last frame taken as the average."""
+    seconds = float(reader.times[-1] - reader.times[0]) + 1.0 / reader.fps
+    size = {"width": reader.width, "height": reader.height}
+    return {**size, "fps": float(reader.fps), "frames": len(reader), "seconds": seconds}
+
+
+def _span(track: Track) -> dict[str, int]:
+    first, last = int(track.frames[0]), int(track.frames[-1])
+    return {"shot": track.shot, "face": track.face, "start_frame": first, "end_frame": last, "frames": last - first + 1}
+
+
+def _table(track_id: str, track: Track, aligned: Aligned, jpeg: list[bytes] | None, size: int) -> pa.Table:
+    raw, smooth = track.crop.points(track.raw, size), track.crop.points(aligned.points, size)
+    return frame_table(track_id, track.frames, track.times, raw, smooth, track.score, track.valid, jpeg)
+
+
+def _null_for_nan(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _where(error: Exception) -> str:
+    """The message of an unforeseen exception, and the line that raised it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return " ".join(f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})".split())
