@@ -1,0 +1,32 @@
+"""Files that appear whole or not at all, also when the power fails or several processes write the same one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from s2d.errors import S2DError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on a clean exit it is flushed to the disk and takes the name `path`.
+
+    Makes the folder. When anything is raised inside, nothing appears and the temporary file is removed.
+    Raises S2DError when the operating system refuses, inside too: there the only files touched are these.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise S2DError(f"cannot write {path}", why, "choose a folder that can be written to") from error
+    finally:
+        temporary.unlink(missing_ok=True)
