@@ -27,6 +27,7 @@ from s2d.landmarks import layout
 SCHEMA_VERSION = "1"
 TABLES = ("videos", "tracks", "frames")
 OUTCOMES = ("kept", "filtered", "failed")
+_PER_FRAME_2 = "percent of inter-ocular distance per frame^2"
 UNITS = {
     "points": "pixels (x, y) of the stored crop; (0, 0) is the centre of the top-left pixel",
     "time": "presentation time in seconds",
@@ -123,10 +124,8 @@ TRACKS = pa.schema(
         _measure("eye_open_max", "largest opening of the lids, mean of both eyes", "inter-ocular distance"),
         _measure("valid_share", "share of frames in which the face was detected", "0 to 1"),
         _measure("score", "mean confidence of the detector over the frames where it found the face", "0 to 1"),
-        _measure(
-            "jitter_raw", "flicker of the raw landmarks, see s2d.landmarks.jitter", "percent of inter-ocular distance"
-        ),
-        _measure("jitter_aligned", "flicker of the aligned landmarks", "percent of inter-ocular distance"),
+        _measure("jitter_raw", "mean acceleration of the raw landmarks within the face", _PER_FRAME_2),
+        _measure("jitter_aligned", "mean acceleration of the aligned landmarks within the face", _PER_FRAME_2),
     ]
 )
 
