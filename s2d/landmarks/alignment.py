@@ -11,7 +11,7 @@ flow is exact from frame to frame but drifts. Their weights per part of the face
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -20,7 +20,8 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from s2d.geometry import Array, Float32, Image, apply, invert
-from s2d.landmarks.flow import FlowLinks, FlowParameters, measure_flow
+from s2d.landmarks.flow import FlowParameters, measure_flow
+from s2d.landmarks.links import LinkParameters, make_links
 from s2d.landmarks.solver import Links, solve
 from s2d.landmarks.stabilise import fill_gaps, follow
 from s2d.landmarks.tracking import Track
@@ -39,12 +40,10 @@ class AlignmentParameters:
     """Distance of the outer eye corners of a frontal face in the steady crop, in pixels."""
     rounds: int = 5
     """Times that the weights of the detections are made again from how far off they are."""
-    probe_sigma: float = 1.0
-    """Smoothing over time, in frames, of the places where the flow is read."""
-    tie: float = 0.02
-    """Standard deviation, in crop pixels, between a frame and its repetition."""
-    least_trust: float = 0.01
-    """Share of its weight that flow keeps where forward and backward disagree: gaps stay bridged."""
+    links: LinkParameters = field(default_factory=LinkParameters)
+    """What becomes of the flow."""
+    sigma: float = 1.0
+    """Smoothing over time, in frames, of the detections where they only say where to look."""
     version: ClassVar[str] = "1"
     """Changes with every change of the method that its parameters do not show."""
 
@@ -73,38 +72,27 @@ def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters
     regions = follow(track.raw, parameters.flow.size, parameters.interocular)
     matrices = np.stack([region.matrix(parameters.flow.size) for region in regions])
     detections = apply(matrices, track.raw)
-    probes = _probes(detections, parameters)
+    guide = _guide(detections, parameters.sigma)
+    probes = outward(guide, parameters.parts, parameters.interocular)
     flow = measure_flow(frames, regions, track.crop, probes, parameters.flow)
-    points = _estimate(detections, flow, parameters)
+    links = make_links(flow, guide, parameters.parts, parameters.links)
+    points = _estimate(detections, links, parameters)
     return Aligned(apply(invert(matrices), points).astype(np.float32), track.valid.copy())
 
 
-def _probes(detections: Array, parameters: AlignmentParameters) -> Array:
-    """Where to read the flow: the detections, gaps filled, smoothed a little, moved off the edges of jaw and lips."""
+def _guide(detections: Array, sigma: float) -> Array:
+    """Where the landmarks are, more or less: (T, 70, 2), gaps filled and smoothed over time."""
     filled = fill_gaps(detections.reshape(len(detections), -1)).reshape(detections.shape)
-    steady = gaussian_filter1d(filled, parameters.probe_sigma, axis=0, mode="nearest")
-    return outward(steady, parameters.parts, parameters.interocular)
+    return np.asarray(gaussian_filter1d(filled, sigma, axis=0, mode="nearest"))
 
 
-def _estimate(detections: Array, flow: FlowLinks, parameters: AlignmentParameters) -> Array:
+def _estimate(detections: Array, links: Mapping[int, Links], parameters: AlignmentParameters) -> Array:
     """Points (T, 70, 2): solve, weigh the detections by their distance, solve again."""
     present = np.isfinite(detections[..., 0])
     weight = present / column(parameters.parts, "detection") ** 2
-    links = _links(flow, parameters)
-    points = solve(detections, weight, links)
     rejection = column(parameters.parts, "rejection")
+    points = solve(detections, weight, links)
     for _ in range(parameters.rounds):
         distance = np.linalg.norm(np.where(present[..., None], points - detections, 0.0), axis=-1)
         points = solve(detections, weight / (1 + (distance / rejection) ** 2) ** 2, links)
     return points
-
-
-def _links(flow: FlowLinks, parameters: AlignmentParameters) -> dict[int, Links]:
-    precision = 1 / column(parameters.parts, "flow") ** 2
-    links = {}
-    for step, shift in flow.shift.items():
-        weight = np.maximum(flow.trust[step], parameters.least_trust) * precision
-        if step == 1:
-            weight[flow.repeated[1:]] = 1 / parameters.tie**2
-        links[step] = Links(shift, weight)
-    return links

@@ -26,7 +26,7 @@ GLANCE = 96  # samples across the face, enough to notice a lid
 class FlowParameters:
     """How flow is measured; pixels are those of the steady crop."""
 
-    size: int = 256
+    size: int = 192
     """Side of the crop."""
     blur: float = 2.0
     """Standard deviation of the blur before the flow: noise and compression blocks cost more than detail helps."""

@@ -22,6 +22,8 @@ class PartWeights:
     """A detection this far off keeps a quarter of its weight (Geman and McClure 1987); infinite: never rejected."""
     flow: float
     """Of the flow over one frame or two, where it agrees with itself."""
+    rigid: bool = False
+    """Moves with the head: where the flow does not, something passes in front, and the head's motion counts."""
     outward: float = 0.0
     """The flow is read this far off, in inter-ocular distances, straight away from ... ; negative is towards."""
     around: tuple[int, ...] = ()
@@ -29,23 +31,23 @@ class PartWeights:
 
 
 JAW = PARTS["jaw"]
-HEAD = (*range(17, 36),)
+NOSE = (*PARTS["nose_bridge"], *PARTS["nose_base"])
+BROWS_AND_NOSE = (*PARTS["right_brow"], *PARTS["left_brow"], *NOSE)
 EYE_CORNERS = (36, 39, 42, 45)
 LIDS = (37, 38, 40, 41, 43, 44, 46, 47)
+MOUTH = (*PARTS["outer_lips"], *PARTS["inner_lips"])
 PUPILS = (RIGHT_PUPIL, LEFT_PUPIL)
-NOSE = (*range(27, 36),)
-MOUTH = (*range(48, 68),)
 
 # Real motion of lids, lips and pupils is fast and small: there the detector counts more and is never rejected.
 # Flow is read a little off the edge of jaw (else it sees the background) and lips (else it sees teeth).
 TABLE = (
-    PartWeights(JAW, detection=2.0, rejection=6.0, flow=0.05, outward=-0.09, around=NOSE),
-    PartWeights(HEAD, detection=2.0, rejection=6.0, flow=0.05),
-    PartWeights(EYE_CORNERS, detection=0.5, rejection=math.inf, flow=0.17),
-    PartWeights(LIDS, detection=0.25, rejection=math.inf, flow=0.4),
-    PartWeights(PARTS["outer_lips"], detection=0.5, rejection=math.inf, flow=0.17, outward=0.04, around=MOUTH),
-    PartWeights(PARTS["inner_lips"], detection=0.5, rejection=math.inf, flow=0.17, outward=0.03, around=MOUTH),
-    PartWeights(PUPILS, detection=0.5, rejection=math.inf, flow=0.17),
+    PartWeights(JAW, 2.0, 6.0, 0.05, rigid=True, outward=-0.05, around=NOSE),
+    PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, rigid=True),
+    PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, rigid=True),
+    PartWeights(LIDS, 0.25, math.inf, 1.0),
+    PartWeights(PARTS["outer_lips"], 1.0, math.inf, 0.17, outward=0.04, around=MOUTH),
+    PartWeights(PARTS["inner_lips"], 1.0, math.inf, 0.17, outward=0.06, around=MOUTH),
+    PartWeights(PUPILS, 0.5, math.inf, 0.17),
 )
 
 
