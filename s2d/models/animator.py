@@ -1,0 +1,190 @@
+"""The animator: a source face and two sets of landmarks in, the source with the driving landmarks out.
+
+Landmarks drive an analytic motion prior (prior.py); a motion network chooses among its candidates, and a generator
+paints what the warped source cannot show. All output layers begin at zero, so an untrained animator is the prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from s2d.errors import S2DError
+from s2d.models import motion
+from s2d.models.blocks import GROUP, resize, warp
+from s2d.models.candidates import COUNT, identity_grid
+from s2d.models.generator import Decoder, Encoder
+from s2d.models.heatmaps import full_precision, part_heatmaps
+from s2d.models.prior import blend, motion_prior
+
+
+@dataclass(frozen=True)
+class AnimatorConfig:
+    """The architecture. The defaults are the tiny model: minutes on two CPU cores."""
+
+    size: int = 64
+    """Side of the square images in pixels."""
+    channels: int = 16
+    """Channels of the generator at full resolution; they double with each halving, up to eight-fold."""
+    levels: int = 3
+    """Resolutions in the generator, full resolution included."""
+    bottleneck: int = 1
+    """Residual blocks at the generator's coarsest level."""
+    motion_channels: int = 16
+    """Channels of the motion network at its own full resolution."""
+    motion_stride: int = 2
+    """Image size over grid size of the motion network: 2 resolves lids better, 4 is four times cheaper."""
+    heatmap_sigma: float = 0.04
+    """Width of the drawn landmarks in normalised units (the image is 2 wide)."""
+
+    def __post_init__(self) -> None:
+        """Raises S2DError when the numbers do not fit together."""
+        step = max(1 << (self.levels - 1), self.motion_stride << motion.DEPTH) if self.levels in range(1, 9) else 0
+        sound = {
+            "channels": self.channels > 0 and self.channels % GROUP == 0,
+            "motion_channels": self.motion_channels > 0 and self.motion_channels % GROUP == 0,
+            "levels": step > 0,
+            "motion_stride": self.motion_stride in (1, 2, 4, 8),
+            "bottleneck": self.bottleneck >= 0,
+            "heatmap_sigma": self.heatmap_sigma > 0,
+            "size": step > 0 and self.size >= step and self.size % step == 0,
+        }
+        wrong = [f"{name}={getattr(self, name)}" for name, good in sound.items() if not good]
+        if wrong:
+            remedy = (
+                f"channels are multiples of {GROUP}, strides 1, 2, 4 or 8, size a multiple of {step or 'the strides'}"
+            )
+            raise S2DError("cannot build an animator", f"it cannot have {', '.join(wrong)}", remedy)
+
+
+class EncodedSource(NamedTuple):
+    """What the animator needs of a source, computed once for any number of driving frames."""
+
+    image: Tensor
+    """(B, 3, S, S) in [0, 1]."""
+    points: Tensor
+    """(B, 70, 2) normalised."""
+    heatmaps: Tensor
+    """(B, 11, s, s) on the motion network's grid."""
+    features: list[Tensor]
+    """The encoder's, from full resolution down."""
+
+    def expand(self, count: int) -> EncodedSource:
+        """Use one source for `count` driving frames; as it is when it already holds that many."""
+        if self.image.shape[0] == count:
+            return self
+        image, points, heatmaps, *features = (
+            field.expand(count, *field.shape[1:]) for field in (self.image, self.points, self.heatmaps, *self.features)
+        )
+        return EncodedSource(image, points, heatmaps, features)
+
+
+class AnimatorOutput(NamedTuple):
+    """One batch of animated frames; S is the animator's size, K the number of motion candidates."""
+
+    image: Tensor
+    """(B, 3, S, S) the result; may leave [0, 1] a little while training."""
+    warped: Tensor
+    """(B, 3, S, S) the source moved, before anything is painted."""
+    grid: Tensor
+    """(B, S, S, 2) where in the source each driving pixel is taken from, normalised."""
+    masks: Tensor
+    """(B, K, S, S) how much each candidate counts; they sum to 1. Candidate 0 is the background."""
+    prior_masks: Tensor
+    """(B, K, S, S) the same before the network spoke."""
+    occlusion: Tensor
+    """(B, 1, S, S) 1 where the warped source is trusted, 0 where the generator paints."""
+
+    @property
+    def foreground(self) -> Tensor:
+        """(B, 1, S, S) how much each pixel moves with the face."""
+        return 1 - self.masks[:, :1]
+
+
+class Animator(nn.Module):
+    """Animates faces. Images (B, 3, S, S) in [0, 1]; points (B, 70, 2) normalised, NaN where not known."""
+
+    def __init__(self, config: AnimatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or AnimatorConfig()
+        self.encoder = Encoder(self.config.channels, self.config.levels)
+        self.motion = motion.MotionNetwork(self.config.motion_channels)
+        self.decoder = Decoder(self.config.channels, self.config.levels, self.config.bottleneck)
+
+    def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
+        """The source image with its face moved from source_points to driving_points."""
+        return self.drive(self.encode_source(source, source_points), driving_points)
+
+    def encode_source(self, source: Tensor, points: Tensor) -> EncodedSource:
+        """Everything that does not depend on the driving landmarks."""
+        side = self.config.size // self.config.motion_stride
+        heatmaps = part_heatmaps(points, side, side, self.config.heatmap_sigma)
+        return EncodedSource(source, points, heatmaps, self.encoder(source))
+
+    def drive(self, encoded: EncodedSource, driving_points: Tensor) -> AnimatorOutput:
+        """Animate an encoded source; one source may serve a whole batch of driving landmarks."""
+        size = self.config.size
+        encoded = encoded.expand(driving_points.shape[0])
+        prior = motion_prior(encoded.points, driving_points, size, size)
+        heatmaps = part_heatmaps(driving_points, size, size, self.config.heatmap_sigma)
+        prior_masks = prior.masks
+        update = self._motion_update(encoded, prior.displacement, prior_masks, heatmaps)
+        masks = (prior.logits + resize(update.logits, size, size)).softmax(dim=1)
+        residual = resize(update.residual, size, size).permute(0, 2, 3, 1)
+        displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
+        occlusion = torch.sigmoid(resize(update.occlusion, size, size))
+        grid = identity_grid(size, size, displacement) + displacement
+        warped = warp(encoded.image, grid)
+        correction = self.decoder(_visible(encoded.features, displacement, occlusion), warped, heatmaps)
+        image = warped + (1 - occlusion) * correction
+        return AnimatorOutput(image, warped, grid, masks, prior_masks, occlusion)
+
+    def _motion_update(
+        self, encoded: EncodedSource, displacement: Tensor, masks: Tensor, heatmaps: Tensor
+    ) -> motion.MotionUpdate:
+        """Show the motion network the source moved by each candidate, all on its own coarser grid."""
+        side, batch = encoded.heatmaps.shape[-1], encoded.image.shape[0]
+        flow = resize(displacement.flatten(0, 1).permute(0, 3, 1, 2), side, side).permute(0, 2, 3, 1)
+        small = F.avg_pool2d(full_precision(encoded.image), self.config.motion_stride)
+        repeated = small[:, None].expand(-1, COUNT, -1, -1, -1).flatten(0, 1)
+        moved = warp(repeated, identity_grid(side, side, flow) + flow).reshape(batch, COUNT, 3, side, side)
+        drawn = encoded.heatmaps, resize(heatmaps, side, side)
+        update: motion.MotionUpdate = self.motion(moved, resize(masks, side, side), *drawn)
+        return update
+
+    def render(self, source: Tensor, output: AnimatorOutput) -> Tensor:
+        """Apply the motion found at size S to the source at any size: (B or 1, 3, H, W) -> (B, 3, H, W) in [0, 1].
+
+        `source` shows the same square as the image the output was made from. Pixel centres of both resolutions are
+        half a pixel inside that square, so displacements are rescaled from centre-to-centre units of one to the other.
+        """
+        height, width = source.shape[-2:]
+        size = output.grid.shape[1]
+        displacement = output.grid - identity_grid(size, size, output.grid)
+        scale = [(size - 1) / size * length / (length - 1) for length in (width, height)]
+        fine = _upsample(displacement.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)
+        grid = identity_grid(height, width, fine) + fine * fine.new_tensor(scale)
+        correction = _upsample(output.image - output.warped, height, width)
+        return (warp(source.expand(len(grid), -1, -1, -1), grid) + correction).clamp(0, 1)
+
+
+def _upsample(field: Tensor, height: int, width: int) -> Tensor:
+    """Resample (B, C, h, w) as pictures of the same square are resampled: by pixel area, not by corner nodes."""
+    if field.shape[-2:] == (height, width):
+        return field
+    return F.interpolate(field, (height, width), mode="bilinear", align_corners=False)
+
+
+def _visible(features: list[Tensor], displacement: Tensor, occlusion: Tensor) -> list[Tensor]:
+    """Features moved as the image is, and dimmed where the source is not to be trusted."""
+    flow = displacement.permute(0, 3, 1, 2)
+    moved = []
+    for feature in features:
+        height, width = feature.shape[-2:]
+        grid = identity_grid(height, width, displacement) + resize(flow, height, width).permute(0, 2, 3, 1)
+        moved.append(warp(feature, grid) * resize(occlusion, height, width))
+    return moved

@@ -1,0 +1,81 @@
+"""Bricks of both networks: convolutions with group normalisation, spatially adaptive normalisation, warping."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from s2d.models.heatmaps import full_precision
+
+GROUP = 8  # channels per normalisation group; group statistics do not depend on batch size or number of processes
+SLOPE = 0.2  # of the leaky rectifier
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution 3x3, group normalisation, leaky rectifier; halves height and width with stride 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
+            nn.GroupNorm(outputs // GROUP, outputs),
+            nn.LeakyReLU(SLOPE),
+        )
+
+
+class SpadeBlock(nn.Module):
+    """Normalise, scale and shift by what the condition says at each place, rectify, convolve 3x3.
+
+    Park et al. 2019, "Semantic Image Synthesis with Spatially-Adaptive Normalization", with group statistics.
+    """
+
+    def __init__(self, inputs: int, outputs: int, condition: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(inputs // GROUP, inputs, affine=False)
+        self.shared = nn.Conv2d(condition, hidden, 3, padding=1)
+        self.modulation = nn.Conv2d(hidden, 2 * inputs, 1)
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """x (B, inputs, h, w), condition (B, condition, h, w) -> (B, outputs, h, w)."""
+        scale, shift = self.modulation(F.leaky_relu(self.shared(condition), SLOPE)).chunk(2, dim=1)
+        return self.conv(F.leaky_relu(self.norm(x) * (1 + scale) + shift, SLOPE))  # type: ignore[no-any-return]
+
+
+def widths(channels: int, levels: int) -> list[int]:
+    """Channels of each level of a pyramid, doubling downwards to at most eight times as many.
+
+    >>> widths(16, 5)
+    [16, 32, 64, 128, 128]
+    """
+    return [min(channels << level, 8 * channels) for level in range(levels)]
+
+
+def initialise(module: nn.Module) -> None:
+    """Kaiming-normal weights and zero biases for every convolution: with smaller weights the masks stay the prior's."""
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d):
+            nn.init.kaiming_normal_(child.weight, a=SLOPE)
+            if child.bias is not None:
+                nn.init.zeros_(child.bias)
+
+
+def zero(conv: nn.Conv2d) -> None:
+    """Let an output layer begin by saying nothing."""
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def resize(field: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear resampling of (B, C, h, w) whose corner nodes stay corner nodes, as normalised grids count."""
+    if field.shape[-2:] == (height, width):
+        return field
+    return F.interpolate(field, (height, width), mode="bilinear", align_corners=True)
+
+
+def warp(images: Tensor, grid: Tensor) -> Tensor:
+    """Sample (B, C, H, W) at normalised positions (B, h, w, 2), the border repeated beyond the edge; never bfloat16."""
+    with torch.autocast(images.device.type, enabled=False):
+        images = full_precision(images)
+        return F.grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=True)

@@ -1,0 +1,162 @@
+"""Animators on disk: safetensors with a JSON header for use; Lightning's training checkpoints are read too.
+
+Nothing here can run code out of a file: safetensors holds only tensors, and `.ckpt` files are read with
+`torch.load(weights_only=True)`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from s2d.errors import S2DError
+from s2d.landmarks import layout
+from s2d.models.animator import Animator, AnimatorConfig
+
+FORMAT = 1  # of the header and the names of the weights
+HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
+CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
+PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
+_REMEDY = "give a .safetensors or .ckpt file of s2d train"
+_TYPES: dict[str, type] = {"int": int, "float": float}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says about its animator."""
+
+    config: AnimatorConfig
+    """The architecture."""
+    layout: str = layout.NAME
+    """Landmark layout it was trained on."""
+    data: dict[str, str] = field(default_factory=dict)
+    """What else is known about the training data, e.g. crop_size and detector."""
+
+
+def save_animator(path: str | Path, model: Animator, data: Mapping[str, str] | None = None) -> None:
+    """Write weights and header to `path`, whole or not at all; the same model gives the same bytes.
+
+    `data` says what it was trained on, e.g. {"crop_size": "256", "detector": "mesh"}.
+    Raises S2DError when `path` does not end in .safetensors or cannot be written.
+    """
+    path = Path(path)
+    asked = f"cannot write {path}"
+    if path.suffix != ".safetensors":
+        raise S2DError(asked, "animators are safetensors files", "choose a path that ends in .safetensors")
+    header = {"format": FORMAT, "layout": layout.NAME, "config": asdict(model.config), "data": dict(data or {})}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    content = save(weights, {HEADER: json.dumps(header, sort_keys=True)})
+    try:
+        _write_whole(path, content)
+    except OSError as error:
+        raise S2DError(asked, error.strerror or str(error), "choose a writable folder with free space") from error
+
+
+def load_animator(path: str | Path) -> Animator:
+    """The animator in a .safetensors file, or in a Lightning .ckpt of its training, on the CPU in evaluation mode.
+
+    Raises S2DError for a missing or damaged file, another model's weights, or anything that is no checkpoint.
+    """
+    path = Path(path)
+    header, weights = _read(path)
+    model = Animator(header.config)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise _refusal(path, "its weights do not fit the animator its header describes") from error
+    return model.eval()
+
+
+def read_header(path: str | Path) -> Header:
+    """The header of what `load_animator` reads; raises the same errors."""
+    return _read(Path(path))[0]
+
+
+def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    if not path.is_file():
+        raise S2DError(f"cannot load an animator from {path}", "no such file", "check the path")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix == ".ckpt":
+        return _read_lightning(path)
+    raise _refusal(path, "it is no checkpoint")
+
+
+def _read_safetensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        weights = load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise _refusal(path, "it is damaged or no safetensors file") from error
+    if HEADER not in metadata:
+        raise _refusal(path, "it holds another model's weights")
+    try:
+        content = json.loads(metadata[HEADER])
+    except ValueError as error:
+        raise _refusal(path, "its header is damaged") from error
+    return _header(path, content), weights
+
+
+def _read_lightning(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise _refusal(path, "it is damaged, no checkpoint, or holds more than tensors and plain values") from error
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    settings = content.get("hyper_parameters") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not isinstance(settings, dict) or CONFIG not in settings:
+        raise _refusal(path, "it is not a checkpoint of an animator's training")
+    for prefix in PREFIXES:
+        weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        if weights:
+            header = {"format": FORMAT, "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
+            return _header(path, header), weights
+    raise _refusal(path, "it holds no animator's weights")
+
+
+def _header(path: Path, content: Any) -> Header:  # noqa: ANN401 - JSON, checked here
+    """Check a header as read from a file; raises S2DError when it is not one this version understands."""
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise _refusal(path, "it was written by another version of s2d")
+    if content.get("layout") != layout.NAME:
+        raise _refusal(path, f"it was trained on the landmark layout {content.get('layout')!r}, not {layout.NAME}")
+    config, data = content.get("config"), content.get("data")
+    if not isinstance(config, dict) or not isinstance(data, dict) or not _fits(config):
+        raise _refusal(path, "its header does not describe an animator")
+    return Header(AnimatorConfig(**config), data={str(key): str(value) for key, value in data.items()})
+
+
+def _fits(config: dict[str, Any]) -> bool:
+    """Whether these are exactly the fields of AnimatorConfig with values of their types."""
+    known = {item.name: _TYPES[str(item.type)] for item in fields(AnimatorConfig)}
+    return config.keys() == known.keys() and all(type(config[name]) is kind for name, kind in known.items())
+
+
+def _refusal(path: Path, why: str) -> S2DError:
+    return S2DError(f"cannot load an animator from {path}", why, _REMEDY)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise

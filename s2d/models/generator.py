@@ -1,0 +1,56 @@
+"""The generator: paints what warping cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from s2d.models.blocks import SLOPE, ConvBlock, SpadeBlock, initialise, resize, widths, zero
+from s2d.models.heatmaps import PART_COUNT
+
+
+class Encoder(nn.Module):
+    """Features of the source at full resolution and at each halving."""
+
+    def __init__(self, channels: int, levels: int) -> None:
+        super().__init__()
+        sizes = widths(channels, levels)
+        self.enter = ConvBlock(3, channels)
+        self.down = nn.ModuleList(ConvBlock(a, b, stride=2) for a, b in pairwise(sizes))
+        initialise(self)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """image (B, 3, S, S) in [0, 1] -> a list of (B, C << level, S >> level, S >> level)."""
+        features = [self.enter(2 * image - 1)]
+        for down in self.down:
+            features.append(down(features[-1]))
+        return features
+
+
+class Decoder(nn.Module):
+    """From warped features and the driving face's drawing to a correction of the warped image; zero untrained."""
+
+    def __init__(self, channels: int, levels: int, bottleneck: int) -> None:
+        super().__init__()
+        sizes = widths(channels, levels)
+        last = sizes[-1]
+        self.bottleneck = nn.ModuleList(SpadeBlock(last, last, PART_COUNT, channels) for _ in range(bottleneck))
+        pairs = list(pairwise(sizes))
+        self.up = nn.ModuleList(SpadeBlock(a + b, a, PART_COUNT, channels) for a, b in reversed(pairs))
+        self.head = nn.Conv2d(channels + 3, 3, 3, padding=1)
+        initialise(self)
+        zero(self.head)
+
+    def forward(self, features: Sequence[Tensor], warped: Tensor, heatmaps: Tensor) -> Tensor:
+        """features as the encoder's, warped; warped (B, 3, S, S); heatmaps (B, 11, S, S) -> correction (B, 3, S, S)."""
+        x = features[-1]
+        for block in self.bottleneck:
+            x = x + block(x, resize(heatmaps, *x.shape[-2:]))
+        for block, skip in zip(self.up, reversed(features[:-1]), strict=True):
+            x = F.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
+            x = block(torch.cat([skip, x], dim=1), resize(heatmaps, *skip.shape[-2:]))
+        return self.head(torch.cat([F.leaky_relu(x, SLOPE), 2 * warped - 1], dim=1)).float()  # type: ignore[no-any-return]

@@ -1,0 +1,196 @@
+"""The analytic motion prior: an animator without a single parameter, which learning only improves on.
+
+Eight candidate motions (candidates.py) and, for every node of the driving frame, how likely each of them is: background
+far from the head, the head's motion inside, the pupils' between open lids. Deterministic, differentiable with
+respect to the landmarks, at any grid size, in float32 also under autocast.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from s2d.geometry_torch import apply
+from s2d.landmarks import layout
+from s2d.models import candidates as c
+from s2d.models.blocks import resize, warp
+from s2d.models.heatmaps import full_precision
+
+DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
+FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
+PART_SHARE = 0.01  # of the head's probability that a part's own similarity starts with at the part
+NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits keep a way back open
+BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
+STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
+HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of three equal thirds of a face
+IRIS, RING = 0.20, 0.25  # in eye widths: radius of an iris, and of the ring around it over which its motion fades
+LID_SOFTNESS = 0.18  # in eye widths: half an open eye, or an iris that leaves the lids' motion folds the picture
+CLOSED, OPEN = 0.10, 0.20  # aperture over eye width below which a lid hides the pupil, and from which it does not
+
+
+class Prior(NamedTuple):
+    """What the analytic model says about one batch of landmark pairs."""
+
+    displacement: Tensor
+    """(B, K, h, w, 2) candidate displacements, source position minus driving position, normalised."""
+    logits: Tensor
+    """(B, K, h, w) log-probabilities of the candidates."""
+
+    @property
+    def masks(self) -> Tensor:
+        """(B, K, h, w) probabilities of the candidates; they sum to 1."""
+        return self.logits.softmax(dim=1)
+
+
+def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, width: int) -> Prior:
+    """Candidates and their log-probabilities on a (height, width) grid over the driving frame.
+
+    source_points, driving_points (B, 70, 2) normalised, NaN where not known.
+    """
+    source, driving = full_precision(source_points), full_precision(driving_points)
+    with torch.autocast(driving.device.type, enabled=False):
+        displacement = c.candidate_displacements(source, driving, height, width)
+        head = head_probability(driving, c.head_similarity(source, driving), height, width)
+        gates = [_pupil_gate(source, driving, displacement[:, k], side) for side, k in enumerate(_PUPIL_CANDIDATES)]
+        return Prior(displacement, _probabilities(driving, head, gates).log())
+
+
+def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
+    """The source (B, 3, H, W) moved by the prior alone: what an untrained animator gives."""
+    height, width = source.shape[-2:]
+    prior = motion_prior(source_points, driving_points, height, width)
+    displacement = blend(prior.displacement, prior.masks)
+    return warp(source, c.identity_grid(height, width, displacement) + displacement)
+
+
+def blend(displacement: Tensor, masks: Tensor) -> Tensor:
+    """Displacements (B, K, h, w, 2) weighted by masks (B, K, h, w): (B, h, w, 2)."""
+    return (displacement * masks[..., None]).sum(dim=1)
+
+
+_PUPIL_CANDIDATES = (c.RIGHT_PUPIL, c.LEFT_PUPIL)
+_EYES = (layout.PARTS["right_eye"], layout.PARTS["left_eye"])
+_LIDS = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
+
+
+def _probabilities(driving: Tensor, head: Tensor, gates: list[Tensor]) -> Tensor:
+    """Share out the head's probability (B, h, w) among the moving candidates: (B, K, h, w), summing to 1."""
+    height, width = head.shape[-2:]
+    parts = [_near(driving, part, height, width) * PART_SHARE * head for part in c.FITTED_PARTS]
+    pupils = [(gate * 0.9 * head).clamp(min=NEVER) for gate in gates]
+    rigid = PART_SHARE * head
+    left = head - rigid - sum(parts) - sum(pupils)
+    shares = torch.stack([1 - head, rigid, left, *parts, *pupils], dim=1).clamp(min=NEVER)
+    return shares / shares.sum(dim=1, keepdim=True)
+
+
+def _near(points: Tensor, part: tuple[int, ...], height: int, width: int) -> Tensor:
+    """A Gaussian blob (B, h, w) around a part, 1 at its centre; 0 where no landmark of it is known."""
+    own = points[:, list(part)]
+    known = torch.isfinite(own).all(-1, keepdim=True)
+    centre = torch.where(known, own, 0.0).sum(1) / known.sum(1).clamp(min=1)
+    sigma = 0.5 * c.face_radius(points)[:, None, None]
+    squared = ((c.identity_grid(height, width, points) - centre[:, None, None]) ** 2).sum(-1)
+    return torch.exp(-0.5 * squared / sigma**2) * known.any(1)[:, :, None]
+
+
+def head_probability(driving: Tensor, similarity: Tensor, height: int, width: int) -> Tensor:
+    """How likely each node of the driving frame moves with the head: (B, h, w) between FLOOR and 1 - FLOOR.
+
+    1 inside the head polygon, falling outwards as a cubic over a border that widens with the head's motion, so that
+    blending head and background stretches the picture there instead of folding it.
+    """
+    polygon = head_polygon(driving)
+    motion = (apply(similarity, polygon) - polygon).norm(dim=-1).amax(-1)
+    border = BORDER * c.face_radius(driving) + STRETCH * motion
+    distance = resize(signed_distance(polygon, DISTANCE_GRID, DISTANCE_GRID)[:, None], height, width)[:, 0]
+    inside = 1 - smoothstep(distance / border[:, None, None])
+    return FLOOR + (1 - 2 * FLOOR) * inside
+
+
+def head_polygon(points: Tensor) -> Tensor:
+    """Jaw and brows, these raised to the hairline: (B, 70, 2) -> (B, 27, 2), once around the head.
+
+    A landmark that is not known is replaced by the nearest known one before it on the way around.
+    """
+    brows = points[:, list(range(26, 16, -1))]
+    up = brows.nanmean(1) - points[:, list(layout.PARTS["nose_base"])].nanmean(1)
+    polygon = torch.cat([points[:, list(layout.PARTS["jaw"])], brows + HAIRLINE * up[:, None]], dim=1)
+    return _filled(polygon)
+
+
+def _filled(polygon: Tensor) -> Tensor:
+    known = torch.isfinite(polygon).all(-1)
+    order = torch.arange(polygon.shape[1], device=polygon.device)
+    last = torch.where(known, order, 0).cummax(dim=1).values
+    filled = polygon.gather(1, last[..., None].expand(-1, -1, 2))
+    return torch.where(torch.isfinite(filled), filled, polygon.nanmean(1, keepdim=True)).nan_to_num()
+
+
+def smoothstep(x: Tensor) -> Tensor:
+    """0 below 0, 1 above 1, 3 x^2 - 2 x^3 between; its steepest slope is 1.5."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def signed_distance(polygon: Tensor, height: int, width: int) -> Tensor:
+    """Distance of the nodes of a normalised grid from polygons (B, N, 2), negative inside: (B, height, width).
+
+    Inside is where the even-odd rule says so.
+    """
+    x, y = (axis[None, None] for axis in c.identity_grid(height, width, polygon).unbind(-1))
+    start_x, start_y = polygon[:, :, None, None].unbind(-1)
+    edge_x, edge_y = (polygon.roll(-1, dims=1) - polygon)[:, :, None, None].unbind(-1)
+    offset_x, offset_y = x[:, :, :1] - start_x, y[..., :1] - start_y
+    length = (edge_x**2 + edge_y**2).clamp(min=1e-12)
+    along = (offset_x * (edge_x / length) + offset_y * (edge_y / length)).clamp(0, 1)
+    squared = ((offset_x - along * edge_x) ** 2 + (offset_y - along * edge_y) ** 2).amin(1)
+    spans = (offset_y < 0) != (offset_y < edge_y)
+    right_of = (edge_x * offset_y > edge_y * offset_x) == (edge_y > 0)
+    crossings = (spans & right_of).sum(1)
+    distance = squared.clamp(min=1e-12).sqrt()
+    return torch.where(crossings % 2 == 1, -distance, distance)
+
+
+def _pupil_gate(source: Tensor, driving: Tensor, displacement: Tensor, side: int) -> Tensor:
+    """Where a pupil's own motion holds: around the pupil, between open lids, in the driving frame and in the source.
+
+    Returns (B, h, w) in [0, 1]; all zero where a pupil or an eye is not known. A closed lid wins over any gaze.
+    """
+    needed = [*_EYES[side], c.PUPILS[side]]
+    known = torch.isfinite(source[:, needed] + driving[:, needed]).all(-1).all(-1)
+    source, driving = source.nan_to_num(), driving.nan_to_num()
+    grid = c.identity_grid(displacement.shape[1], displacement.shape[2], driving).expand_as(displacement)
+    here = _between_lids(driving, grid, side)
+    there = _between_lids(source, grid + displacement, side)
+    near = _near_pupil(driving, grid, side)
+    return torch.where(known[:, None, None], here * there * near, 0.0)
+
+
+def _near_pupil(driving: Tensor, grid: Tensor, side: int) -> Tensor:
+    """1 on the iris, falling to 0 over a ring around it."""
+    width = _eye_width(driving, side)[:, None, None]
+    distance = torch.linalg.vector_norm(grid - driving[:, None, [c.PUPILS[side]]], dim=-1) / width
+    return 1 - smoothstep((distance - IRIS) / RING)
+
+
+def _between_lids(points: Tensor, places: Tensor, side: int) -> Tensor:
+    """1 at places (B, h, w, 2) between the lids of an open eye, falling smoothly to 0 at the lids: (B, h, w)."""
+    corners = points[:, list(_EYES[side])]  # clockwise on the screen: inside is to the right of every edge
+    edge = corners.roll(-1, dims=1) - corners
+    normal = torch.stack([-edge[..., 1], edge[..., 0]], -1) / edge.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    depth = torch.einsum("bhwc,bnc->bhwn", places, normal) - (corners * normal).sum(-1)[:, None, None]
+    width = _eye_width(points, side)
+    upper, lower = (points[:, list(lids)] for lids in zip(*_LIDS[side], strict=True))
+    aperture = (upper - lower).norm(dim=-1).mean(-1) / width
+    openness = smoothstep((aperture - CLOSED) / (OPEN - CLOSED))
+    return smoothstep(depth.amin(-1) / (LID_SOFTNESS * width)[:, None, None]) * openness[:, None, None]
+
+
+def _eye_width(points: Tensor, side: int) -> Tensor:
+    """Distance between the two corners of an eye: (B, 70, 2) -> (B,)."""
+    first, second = _EYES[side][0], _EYES[side][3]
+    squared: Tensor = ((points[:, first] - points[:, second]) ** 2).sum(-1)
+    return squared.clamp(min=1e-12).sqrt()
