@@ -230,8 +230,15 @@ def _digest(file: Path, size: int, changed: int) -> str:
 def _checked(asset: Asset, file: Path) -> Path:
     wrong = fault(asset, file)
     if wrong:
-        raise S2DError(f"cannot use {file}", f"damaged: {wrong}", f"run `s2d assets fetch {asset.name}`")
+        raise S2DError(f"cannot use {file}", f"damaged: {wrong}", f"run `{mend(asset, file)}`")
     return file
+
+
+def mend(asset: Asset, found: Path | None) -> str:
+    """The command that replaces a damaged file, or brings a missing one."""
+    if isinstance(asset.origin, Package) and found != asset.cached:
+        return asset.origin.command
+    return f"s2d assets fetch {asset.name}"
 
 
 def select(names: Sequence[str]) -> list[Asset]:

@@ -72,10 +72,10 @@ def _ways(requirement: str, folder: Path) -> dict[str, list[Command]]:
 
 
 def _run(commands: list[Command]) -> str:
-    """Run one after the other; returns the last line of what the first failing one says, empty when all succeed."""
+    """Run one after the other; returns what the first failing one says, empty when all succeed."""
     for command in commands:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
-            lines = (done.stderr or done.stdout).strip().splitlines()
-            return lines[-1] if lines else f"exit code {done.returncode}"
+            lines = (done.stderr or done.stdout).splitlines()
+            return " ".join(line for line in lines if not line.startswith("WARNING")) or f"exit {done.returncode}"
     return ""

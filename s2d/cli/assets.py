@@ -14,6 +14,7 @@ set S2D_ASSETS there: nothing will be fetched, files are looked up in the folder
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from s2d import assets
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     rows = [_row(asset) for asset in chosen]
     emit({"folder": assets.folder(), "assets": rows}, _tables(rows), args.json)
     if args.action == "verify":
-        _complain(rows, bool(args.names))
+        _complain(chosen, rows, bool(args.names))
 
 
 def _row(asset: Asset) -> dict[str, Any]:
@@ -67,9 +68,11 @@ def _tables(rows: list[dict[str, Any]]) -> list[Any]:
     return [table("Model files", columns, cells), *(text + "".join(sorted(sources[text])) for text in sources)]
 
 
-def _complain(rows: list[dict[str, Any]], named: bool) -> None:
-    bad = [row for row in rows if row["state"] == DAMAGED or (named and row["state"] == MISSING)]
+def _complain(chosen: Sequence[Asset], rows: Sequence[dict[str, Any]], named: bool) -> None:
+    """Raise S2DError when a file is damaged, or one that was asked for by name is missing."""
+    fatal = (DAMAGED, MISSING) if named else (DAMAGED,)
+    bad = [(asset, row) for asset, row in zip(chosen, rows, strict=True) if row["state"] in fatal]
     if bad:
-        what = ", ".join(f"{row['name']} is {row['state']}" for row in bad)
-        command = f"s2d assets fetch {' '.join(row['name'] for row in bad)}"
-        raise S2DError("model files do not verify", what, f"run `{command}`")
+        what = ", ".join(f"{asset.name} is {row['state']}" for asset, row in bad)
+        commands = " and ".join(f"`{assets.mend(asset, row['path'])}`" for asset, row in bad)
+        raise S2DError("model files do not verify", what, f"run {commands}")
