@@ -22,10 +22,11 @@ def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A table whose first column is text and whose others are figures, shortest exact form."""
+    """A table with words to the left and figures to the right, in their shortest exact form."""
     made = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        words = all(isinstance(row[index], str) for row in rows)
+        made.add_column(column, justify="left" if words else "right", overflow="fold")
     for row in rows:
         made.add_row(*(_cell(value) for value in row))
     return made

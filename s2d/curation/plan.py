@@ -117,7 +117,7 @@ def _source(path: Path, name: Path) -> Source:
     source = Source(video, str(path), identity, status.st_size, status.st_mtime_ns)
     if path.suffix.lower() in VIDEO_EXTENSIONS:
         return source
-    return replace(source, settled=("failed", NOT_A_VIDEO, f"known are {' '.join(VIDEO_EXTENSIONS)}"))
+    return replace(source, settled=("failed", NOT_A_VIDEO, f"{path.suffix or path.name} is no extension of a video"))
 
 
 def _utf8(text: str) -> str:

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from s2d.curation.plan import Source
 from s2d.errors import S2DError
+from s2d.files import whole_file
 from s2d.shards.schema import Provenance
-from s2d.shards.writer import Row, whole_file, writing
+from s2d.shards.writer import Row, writing
 
 FOLDER, LOCK = ".staging", ".lock"
 
@@ -82,7 +83,7 @@ class Staging:
         frames = self.frames_path(source)
         entry = {"video": video, "tracks": tracks, "frames_bytes": frames.stat().st_size if tracks else 0}
         path = self._entry(source)
-        with whole_file(path) as temporary, writing(path):
+        with whole_file(path) as temporary:
             temporary.write_text(json.dumps(entry))
 
     def load(self, source: Source) -> Staged | None:

@@ -19,6 +19,7 @@ from s2d.curation.config import CurationConfig
 from s2d.curation.plan import Source, file_sha256
 from s2d.curation.staging import Staging
 from s2d.errors import S2DError
+from s2d.files import whole_file
 from s2d.geometry import Image
 from s2d.images import encode_jpeg
 from s2d.landmarks.alignment import Aligned, align
@@ -26,7 +27,7 @@ from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.extract import FoundTracks, find_tracks
 from s2d.landmarks.tracking import Track
-from s2d.shards.writer import FramesWriter, WriteError, frame_table, whole_file
+from s2d.shards.writer import FramesWriter, WriteError, frame_table
 from s2d.video import VideoReader
 
 NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"

@@ -78,10 +78,14 @@ class Dataset:
         return _frame(files, VIDEOS, ["video"])
 
     def tracks(self) -> pd.DataFrame:
-        """A row per track, sorted by video; columns as in `s2d.shards.schema.TRACKS`. A lone part has only ids."""
+        """A row per track, sorted by video; columns as in `s2d.shards.schema.TRACKS`.
+
+        A lone part of frames has only the columns track_id and frames.
+        """
         files = [shard.tracks for shard in self._shards if shard.tracks]
         if not files:
-            return _pandas(pa.table({"track_id": list(self._index)}))
+            lengths = [count for shard in self._shards for count in shard.lengths]
+            return _pandas(pa.table({"track_id": list(self._index), "frames": lengths}))
         return _frame(files, TRACKS, ["video", "shot", "face"])
 
     def row_group(self, track_id: str) -> tuple[Path, int]:
@@ -127,6 +131,7 @@ class _Shard:
     frames: Path
     track_ids: Sequence[str]
     metadata: dict[str, Any]
+    lengths: Sequence[int] = ()
 
 
 def finished_shards(folder: Path) -> list[str]:
@@ -164,7 +169,8 @@ def _lone_part(path: Path) -> _Shard:
         metadata = _checked_metadata(path, file.schema_arrow, "frames")
         groups = range(file.num_row_groups)
         ids = _guard(path, lambda: [file.read_row_group(n, ["track_id"])["track_id"][0].as_py() for n in groups])
-    return _Shard(None, None, path, ids, metadata)
+        lengths = [file.metadata.row_group(n).num_rows for n in groups]
+    return _Shard(None, None, path, ids, metadata, lengths)
 
 
 def _checked_metadata(path: Path, schema: pa.Schema, table: str) -> dict[str, Any]:

@@ -49,19 +49,6 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError(f"cannot write {path}", why, "mend that and give the same command again") from error
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; on a clean exit it is flushed to the disk and takes the name `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with writing(path):
-            sync(temporary)
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def sync(path: Path) -> None:
     """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

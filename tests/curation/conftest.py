@@ -1,13 +1,10 @@
-"""Makes `curation_fakes` importable here and in the processes that the tests start; a folder of fake videos."""
+"""A folder of fake videos, see curation_fakes.py."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 ORDERS = ["kept 2", "failed", "kept 1 a", "filtered", "kept 1 b", "die", "kept 3", "kept 1 c", "filtered b", "kept 1 d"]
 

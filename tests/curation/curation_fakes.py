@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,61 +15,9 @@ from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import Source, file_sha256, find_sources
 from s2d.curation.staging import Staging, claimed
-from s2d.errors import S2DError
+from s2d.files import whole_file
 from s2d.shards.schema import Provenance
-from s2d.shards.writer import FramesWriter, WriteError, frame_table, whole_file
-
-
-def obey(item: str) -> str:
-    """Do what the item says: the stories of a worker's life."""
-    if item == "exit":
-        os._exit(3)
-    if item == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if item == "hang":
-        time.sleep(600)
-    if item == "error":
-        raise S2DError("cannot obey", "told to fail")
-    if item == "surprise":
-        raise KeyError("unheard of")
-    return item.upper()
-
-
-def answer_then_die(item: str) -> str:
-    """Answer, and crash just afterwards, as a native library may in its clean-up."""
-    if item == "last words":
-        import threading
-
-        threading.Timer(0.05, os._exit, args=(9,)).start()
-    return item.upper()
-
-
-def pid_and_threads(item: str) -> tuple[int, str | None]:
-    time.sleep(0.05)  # so that one process cannot take all the items
-    return os.getpid(), os.environ.get("OMP_NUM_THREADS")
-
-
-class Counter:
-    """Counts its own calls: the copy in a process lives as long as the process."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, item: str) -> int:
-        self.calls += 1
-        return self.calls
-
-
-class Beacon:
-    """Writes a file per item and takes its time; what is still written after the parent's death is an orphan's work."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, item: int) -> int:
-        (self.folder / f"{item}-{os.getpid()}").touch()
-        time.sleep(0.3)
-        return item
+from s2d.shards.writer import FramesWriter, WriteError, frame_table
 
 
 class FakeWork:
@@ -134,14 +81,14 @@ DEATH = Failure("worker died", "the worker process ended with exit code 1")
 
 def fake_curate(
     inputs: list[Path],
-    out: Path,
+    out: str | Path,
     executor: Executor | None = None,
     per_shard: int = 3,
     provenance: Provenance = PROVENANCE,
     pause: float = 0.0,
 ) -> Summary:
     """`curate` with FakeWork in the place of decoding, detecting and aligning."""
-    sources = find_sources(inputs, out)
+    sources, out = find_sources(inputs, Path(out)), Path(out)
     with claimed(out):
         staging = Staging.below(out, provenance)
         return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard)

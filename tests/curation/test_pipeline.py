@@ -13,15 +13,14 @@ import sys
 import time
 from pathlib import Path
 
-import curation_fakes
 import pytest
-from curation_fakes import PROVENANCE, fake_curate
 
 from s2d.curation.executors import LocalExecutor
 from s2d.curation.staging import claimed
 from s2d.errors import S2DError
 from s2d.shards.reader import open_dataset
 from tests.curation.conftest import ORDERS, contents
+from tests.curation.curation_fakes import PROVENANCE, fake_curate
 
 
 def test_every_input_has_an_outcome(films, tmp_path):
@@ -154,10 +153,10 @@ def test_whole_results_of_a_killed_run_are_used_and_others_made_again(films, tmp
 def test_killed_at_any_moment_it_is_a_smaller_data_set_and_ends_with_the_same_bytes(films, tmp_path):
     fake_curate([films], tmp_path / "undisturbed")
     out, rng, pause = tmp_path / "out", random.Random(5), 0.05
-    command = [sys.executable, curation_fakes.__file__, str(films), str(out), str(pause)]
+    command = [sys.executable, "-m", "tests.curation.curation_fakes", str(films), str(out), str(pause)]
     kills = 0
     while kills < 4:
-        run = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        run = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
         _wait_for_work(out, run)
         time.sleep(rng.uniform(0, 0.4))
         run.send_signal(signal.SIGKILL)

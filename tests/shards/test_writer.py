@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,7 +10,7 @@ import pytest
 
 from s2d.errors import S2DError
 from s2d.shards.reader import open_dataset
-from s2d.shards.writer import WriteError, frame_table, shard_id, whole_file, write_shard, writing
+from s2d.shards.writer import WriteError, frame_table, shard_id, write_shard, writing
 from tests.shards.conftest import PROVENANCE, track_content, track_row, video_row, write_example
 
 
@@ -73,17 +72,6 @@ def test_the_videos_part_is_published_last(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "replace", noted)
     write_example(tmp_path / "data")
     assert order == ["frames", "tracks", "videos"] * 2
-
-
-def test_a_whole_file_appears_at_the_end_and_not_after_an_error(tmp_path):
-    with whole_file(tmp_path / "a") as temporary:
-        temporary.write_text("content")
-        assert not (tmp_path / "a").exists()
-    assert (tmp_path / "a").read_text() == "content"
-    with suppress(KeyError), whole_file(tmp_path / "b") as temporary:
-        temporary.write_text("half")
-        raise KeyError
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_full_disk_is_one_line_that_names_the_file(tmp_path):

@@ -21,6 +21,7 @@ from s2d.curation.executors.base import Failure, Item, Result
 from s2d.errors import S2DError
 
 TIMEOUT_SECONDS = 3600.0
+START_SECONDS = 300.0  # for a process to start, on a busy machine with a slow disk
 GRACE_SECONDS = 5.0
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BEGUN, DONE, RAISED = "begun", "done", "raised"  # the kinds of message that a worker sends
@@ -79,7 +80,7 @@ class _Worker(Generic[Item, Result]):
         """Hand over an item; if the process has ended by now, `answers` will start another for it."""
         self.item = item
         self._begun = False
-        self.deadline = time.monotonic() + self._timeout
+        self.deadline = time.monotonic() + START_SECONDS
         with suppress(BrokenPipeError):
             self._connection.send((item,))
 
@@ -94,10 +95,12 @@ class _Worker(Generic[Item, Result]):
             return self._message()
         if not alive:
             return self._death()
-        if time.monotonic() > self.deadline:
-            self.kill()
-            return [Failure("timed out", f"no result after {self._timeout:g} seconds")]
-        return []
+        if time.monotonic() < self.deadline:
+            return []
+        self.kill()
+        if not self._begun:
+            raise S2DError("cannot start a worker process", f"not ready after {START_SECONDS:g} seconds", "run fewer")
+        return [Failure("timed out", f"no result after {self._timeout:g} seconds")]
 
     def _message(self) -> list[Result | Failure]:
         try:

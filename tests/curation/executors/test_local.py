@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from curation_fakes import Counter, answer_then_die, obey, pid_and_threads
 
 from s2d.curation.executors import Failure, LocalExecutor
 from s2d.curation.executors.local import WorkerError
 from s2d.errors import S2DError
+from tests.curation.executors.stories import Counter, answer_then_die, obey, pid_and_threads
 
 
 def test_every_item_comes_back_once_with_its_own_result():
@@ -101,7 +101,7 @@ ORPHAN_SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from curation_fakes import Beacon
+from tests.curation.executors.stories import Beacon
 from s2d.curation.executors import LocalExecutor
 if __name__ == "__main__":
     for _ in LocalExecutor(2).map(Beacon(Path(sys.argv[2])), range(1000)):
@@ -120,7 +120,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     script, beacons = tmp_path / "run.py", tmp_path / "beacons"
     script.write_text(ORPHAN_SCRIPT)
     beacons.mkdir()
-    parent = subprocess.Popen([sys.executable, str(script), str(Path(__file__).parents[1]), str(beacons)])
+    parent = subprocess.Popen([sys.executable, str(script), str(Path(__file__).parents[3]), str(beacons)])
     assert _started(beacons, 2) >= 2
     parent.send_signal(signal.SIGKILL)
     parent.wait()

@@ -1,0 +1,112 @@
+"""Find, track and align the faces of videos, and store them as a data set of Parquet files.
+
+Every file below the inputs gets one outcome: kept, filtered or failed, with a reason; no file stops the run. A run that
+was stopped is finished by the same command, and new files are added by it.
+
+examples:
+  s2d curate videos/ --out DATASET
+  s2d curate a.mp4 b.mp4 --out DATASET --min-face-px 128 --workers 4
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from s2d.curation.pipeline import Summary
+
+SHOWN = 40  # rows of the table of files that were not kept
+COLUMNS = ["video", "identity", "outcome", "reason", "detail", "value", "limit", "tracks", "track_frames", "seconds"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `s2d curate`."""
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="INPUT", help="video, or folder to search; INPUT/NAME/... gives the identity NAME")
+    add("--out", required=True, metavar="DIR", help="folder of the data set, made or added to")
+    add("--detector", default="mesh", help="landmark detector (default: mesh)")
+    add("--workers", type=_at_least(1), metavar="N", help="processes (default: one per usable processor core)")
+    add("--timeout", type=_at_least(1), default=3600, metavar="S", help="seconds allowed per video (default: 3600)")
+    add("--crop-size", type=_at_least(16), default=256, metavar="PX", help="side of the stored crop (default: 256)")
+    add("--min-frames", type=_at_least(1), default=15, metavar="N", help="filter shorter tracks (default: 15)")
+    add("--min-face-px", type=_at_least(0), default=64, metavar="PX", help="filter smaller faces (default: 64)")
+    add("--no-jpeg", action="store_true", help="store landmarks only; such a data set cannot train an animator")
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
+
+
+def run(args: argparse.Namespace) -> None:
+    """Curate and say what became of each input."""
+    from s2d.cli.output import emit
+    from s2d.curation.config import CurationConfig
+    from s2d.curation.executors import LocalExecutor
+    from s2d.curation.pipeline import curate
+
+    config = CurationConfig(
+        detector=args.detector,
+        crop_size=args.crop_size,
+        jpeg=not args.no_jpeg,
+        min_frames=args.min_frames,
+        min_face_px=float(args.min_face_px),
+    )
+    summary = curate(args.inputs, args.out, config, LocalExecutor(args.workers, args.timeout))
+    emit(_result(args.out, summary), _tables(args.out, summary), args.json)
+
+
+def _result(out: str, summary: Summary) -> dict[str, Any]:
+    videos = summary.videos
+    return {
+        "out": out,
+        "new": summary.new,
+        "already": len(videos) - summary.new,
+        "changed": summary.changed,
+        "outcomes": {name: int((videos.outcome == name).sum()) for name in ("kept", "filtered", "failed")},
+        "tracks": int(videos.tracks.sum()),
+        "frames": int(videos.track_frames.sum()),
+        "videos": videos[COLUMNS].to_dict("records"),
+    }
+
+
+def _tables(out: str, summary: Summary) -> list[Table | str]:
+    from s2d.cli.output import table
+
+    videos = summary.videos
+    rows = [(name, *_figures(videos[videos.outcome == name])) for name in ("kept", "filtered", "failed")]
+    shown: list[Table | str] = [table("Outcomes", ("outcome", "files", "tracks", "frames"), rows)]
+    others = videos[videos.outcome != "kept"]
+    if len(others):
+        reasons = [(row.video, row.outcome, row.detail or row.reason) for row in others.head(SHOWN).itertuples()]
+        shown.append(table("Not kept", ("file", "outcome", "why"), reasons))
+    if len(others) > SHOWN:
+        shown.append(f"... and {len(others) - SHOWN} more not kept: `s2d inspect {out}` counts them by reason")
+    return [*shown, *_remarks(out, summary)]
+
+
+def _figures(videos: pd.DataFrame) -> tuple[int, int, int]:
+    return len(videos), int(videos.tracks.sum()), int(videos.track_frames.sum())
+
+
+def _remarks(out: str, summary: Summary) -> list[str]:
+    remarks = []
+    if summary.changed:
+        first = summary.changed[0]
+        remarks.append(f"{len(summary.changed)} files have changed since they were curated (first: {first});")
+        remarks.append(f"{out} keeps what it has of them: curate them into another folder")
+    old = len(summary.videos) - summary.new
+    if summary.new == 0:
+        remarks.append(f"nothing to do: {out} has an outcome for all {old} files already")
+    else:
+        remarks.append(f"{out}: {summary.new} files done now, {old} had been done before")
+    return remarks

@@ -1,0 +1,101 @@
+"""Say what a data set holds: outcomes and reasons, tracks, how it was made, and how good the tracks are.
+
+examples:
+  s2d inspect DATASET
+  s2d inspect DATASET/frames/part-0123456789abcdef.parquet --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `s2d inspect`."""
+    parser.add_argument("path", metavar="DIR|FILE", help="folder of a data set, or one part of its frames")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print what there is."""
+    from s2d.cli.output import emit
+    from s2d.shards.reader import open_dataset
+
+    dataset = open_dataset(args.path)
+    result = describe(dataset.metadata, dataset.videos(), dataset.tracks())
+    emit({"path": args.path, **result}, _tables(args.path, result), args.json)
+
+
+def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
+    """Figures of a data set as plain values, from its tables of videos and tracks."""
+    reasons = videos[videos.reason != ""].value_counts(["outcome", "reason"]).reset_index(name="videos")
+    reasons = reasons.sort_values(["videos", "outcome", "reason"], ascending=[False, True, True])
+    return {
+        "metadata": metadata,
+        "videos": {name: int((videos.outcome == name).sum()) for name in ("kept", "filtered", "failed")},
+        "reasons": reasons.to_dict("records"),
+        "filtered_tracks": _filtered_tracks(videos),
+        "tracks": len(tracks),
+        "identities": int(tracks["identity"].nunique()) if "identity" in tracks else None,
+        "frames": int(tracks["frames"].sum()),
+        "seconds": float((tracks["frames"] / tracks["fps"]).sum()) if "fps" in tracks else None,
+        "quality": _quality(tracks),
+    }
+
+
+def _filtered_tracks(videos: pd.DataFrame) -> dict[str, int]:
+    """Number of tracks that were left out, by reason."""
+    reasons = [track["reason"] for tracks in videos.filtered_tracks for track in tracks]
+    return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+
+
+def _quality(tracks: pd.DataFrame) -> list[dict[str, Any]]:
+    """Quantiles over tracks of each quality column, with its unit."""
+    from s2d.shards.schema import TRACKS
+
+    first = TRACKS.get_field_index("detector") + 1
+    rows = []
+    for field in list(TRACKS)[first:]:
+        values = tracks[field.name].dropna() if field.name in tracks else tracks["frames"].head(0)
+        if len(values):
+            quantiles = {f"q{round(100 * q)}": float(values.quantile(q)) for q in QUANTILES}
+            rows.append({"column": field.name, "unit": field.metadata[b"unit"].decode(), **quantiles})
+    return rows
+
+
+def _tables(path: str, result: dict[str, Any]) -> list[Table | str]:
+    from s2d.cli.output import table
+
+    totals = [(name, result[name]) for name in ("tracks", "identities", "frames", "seconds")]
+    shown: list[Table | str] = [table(path, ("", "total"), [row for row in totals if row[1] is not None])]
+    if sum(result["videos"].values()):
+        shown.append(table("Videos", ("outcome", "videos"), list(result["videos"].items())))
+    if result["reasons"]:
+        rows = [(row["reason"], row["outcome"], row["videos"]) for row in result["reasons"]]
+        shown.append(table("Why not kept", ("reason", "outcome", "videos"), rows))
+    if result["filtered_tracks"]:
+        rows = list(result["filtered_tracks"].items())
+        shown.append(table("Tracks left out, of all videos", ("reason", "tracks"), rows))
+    if result["quality"]:
+        columns = ("column", "least", "5 %", "median", "95 %", "most", "unit")
+        rows = [
+            (row["column"], *(row[f"q{round(100 * q)}"] for q in QUANTILES), row["unit"]) for row in result["quality"]
+        ]
+        shown.append(table("Quality of the tracks", columns, rows))
+    return [*shown, table("Made by", ("", "setting"), _settings(result["metadata"]))]
+
+
+def _settings(metadata: dict[str, Any]) -> list[tuple[str, str]]:
+    """Metadata for people; the long ones shortened."""
+    rows = []
+    for name, value in metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        rows.append((name, text if len(text) <= 70 else text[:67] + "..."))
+    return rows

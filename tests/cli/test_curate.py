@@ -1,0 +1,84 @@
+"""The command around the pipeline; decoding and detecting have a stand-in (tests/curation/curation_fakes.py)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from s2d.cli import main
+from tests.curation.conftest import films  # noqa: F401 - a fixture
+from tests.curation.curation_fakes import fake_curate
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The configuration and executor that the command asked for."""
+    asked = {}
+
+    def curate(inputs, out, config, executor):
+        asked.update(config=config, executor=executor)
+        return fake_curate(inputs, out)
+
+    monkeypatch.setattr("s2d.curation.pipeline.curate", curate)
+    return asked
+
+
+def test_every_input_is_in_the_json(films, tmp_path, capsys, seen):  # noqa: F811
+    assert main(["curate", str(films), "--out", str(tmp_path / "out"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["outcomes"] == {"kept": 6, "filtered": 2, "failed": 2}
+    assert (result["new"], result["already"], result["tracks"], result["frames"]) == (10, 0, 9, 45)
+    assert [row["video"] for row in result["videos"]] == [f"films/{number:02}.mp4" for number in range(10)]
+    assert all(row["reason"] for row in result["videos"] if row["outcome"] != "kept")
+
+
+def test_the_table_names_what_was_not_kept_and_why(films, tmp_path, capsys, seen):  # noqa: F811
+    assert main(["curate", str(films), "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    for name, why in (("01", "said failed"), ("03", "said filtered"), ("05", "exit code 1"), ("08", "said filtered")):
+        line = next(line for line in shown.splitlines() if f"films/{name}.mp4" in line)
+        assert why in line
+
+
+def test_the_second_time_it_says_that_there_is_nothing_to_do(films, tmp_path, capsys, seen):  # noqa: F811
+    command = ["curate", str(films), "--out", str(tmp_path / "out")]
+    main(command)
+    assert "10 files done now" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_changed_file_is_mentioned(films, tmp_path, capsys, seen):  # noqa: F811
+    command = ["curate", str(films), "--out", str(tmp_path / "out")]
+    main(command)
+    (films / "01.mp4").write_text("kept 1 by now")
+    main(command)
+    assert "1 files have changed since they were curated (first: films/01.mp4)" in capsys.readouterr().out
+
+
+def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
+    options = ["--detector", "dlib", "--workers", "3", "--timeout", "9", "--crop-size", "128", "--min-frames", "2"]
+    main(
+        ["curate", str(films), "--out", str(tmp_path / "out"), *options, "--min-face-px", "99", "--no-jpeg", "--quiet"]
+    )
+    config, executor = seen["config"], seen["executor"]
+    assert (config.detector, config.crop_size, config.min_frames, config.min_face_px) == ("dlib", 128, 2, 99.0)
+    assert config.jpeg is False
+    assert (executor.workers, executor.timeout) == (3, 9)
+
+
+@pytest.mark.parametrize("options", [["--workers", "0"], ["--crop-size", "x"], ["--min-frames", "-1"], []])
+def test_wrong_usage_ends_with_2(films, tmp_path, capsys, options):  # noqa: F811
+    out = ["--out", str(tmp_path / "out")] if options else []
+    with pytest.raises(SystemExit) as ended:
+        main(["curate", str(films), *out, *options])
+    assert ended.value.code == 2
+
+
+def test_a_missing_input_is_one_line(tmp_path, capsys):
+    assert main(["curate", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("s2d curate: cannot curate")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
