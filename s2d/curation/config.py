@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from s2d.curation.quality import LIMITS
+from s2d.curation.limits import LIMITS
 from s2d.errors import S2DError
-from s2d.landmarks.alignment import AlignmentParameters
 from s2d.landmarks.detectors.base import Detector
 from s2d.shards.schema import Provenance
 
@@ -39,11 +38,13 @@ class CurationConfig:
 
     @property
     def limits(self) -> Mapping[str, float]:
-        """Values of the options that `s2d.curation.quality.LIMITS` names."""
+        """Values of the options that `s2d.curation.limits.LIMITS` names."""
         return {limit.name: getattr(self, limit.name) for limit in LIMITS}
 
     def provenance(self, detector: Detector) -> Provenance:
         """What the data set's metadata will say, with this detector loaded."""
+        from s2d.landmarks.alignment import AlignmentParameters  # late, because it brings in scipy and OpenCV
+
         stored: dict[str, Any] = {"jpeg": self.jpeg, **self.limits}
         alignment = AlignmentParameters().as_dict()
         return Provenance(detector.name, detector.version, alignment, self.crop_size, stored)

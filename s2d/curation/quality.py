@@ -1,14 +1,11 @@
-"""How good a track is: measures with units, and the limits that a track must keep to.
+"""How good a track is: measures with units.
 
-To add a measure: give it a column in `s2d.shards.schema.TRACKS` and fill it in one of the functions below. To add a
-limit: add a line to LIMITS and a field of that name to `s2d.curation.config.CurationConfig`.
+To add one: give it a column in `s2d.shards.schema.TRACKS` and fill it in one of the functions below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -20,53 +17,6 @@ from s2d.landmarks.tracking import Track
 
 PATCH = 112  # pixels; every face is measured at this size, so that measures do not depend on the size of the video
 FLAT = 1e-4  # variance of luma below which a picture has no content to be sharp: half a grey level, squared, and more
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A track whose `column` is below the value of the option `name` is filtered, with `reason`."""
-
-    name: str
-    column: str
-    reason: str
-
-
-LIMITS = (
-    Limit("min_frames", "frames", "too short"),
-    Limit("min_face_px", "face_px", "face too small"),
-)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a track is not kept: the reason, the value that was measured, and the limit."""
-
-    reason: str
-    value: float
-    limit: float
-    column: str
-
-    @property
-    def detail(self) -> str:
-        """One sentence for people."""
-        return f"{self.column} is {self.value:.4g}, the least is {self.limit:.4g}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The columns of a filtered track."""
-        return {"reason": self.reason, "value": self.value, "limit": self.limit}
-
-
-def refusal(measures: Mapping[str, Any], limits: Mapping[str, float]) -> Refusal | None:
-    """The first limit that these measures break, or None; a measure that is not there yet breaks none.
-
-    >>> refusal({"frames": 10, "face_px": 50.0}, {"min_frames": 5, "min_face_px": 64.0})
-    Refusal(reason='face too small', value=50.0, limit=64.0, column='face_px')
-    """
-    for limit in LIMITS:
-        value, least = measures.get(limit.column), limits[limit.name]
-        if value is not None and value < least:
-            return Refusal(limit.reason, float(value), float(least), limit.column)
-    return None
 
 
 def of_detections(track: Track) -> dict[str, float]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from s2d import progress
 from s2d.curation import quality
 from s2d.curation.config import CurationConfig
+from s2d.curation.limits import Refusal, refused
 from s2d.curation.plan import Source, file_sha256
 from s2d.curation.staging import Staging
 from s2d.errors import S2DError
@@ -67,7 +68,7 @@ class _Video:
         self._source, self._config, self._detector, self._writer = source, config, detector, writer
         self._facts: dict[str, Any] = {"sha256": source.sha256}
         self._kept: list[dict[str, Any]] = []
-        self._refused: list[tuple[Track, quality.Refusal]] = []
+        self._refused: list[tuple[Track, Refusal]] = []
 
     def judge(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
@@ -93,12 +94,12 @@ class _Video:
     def _take(self, track: Track, reader: VideoReader) -> None:
         """Measure a track, align it, write its frames; what breaks a limit is left out as soon as that is known."""
         row = self._row(track, reader.fps) | quality.of_detections(track)
-        refusal = quality.refusal(row, self._config.limits)
+        refusal = refused(row, self._config.limits)
         if refusal is None:
             passing = _Passing(reader, track, self._config)
             aligned = align(track, passing.frames())
             row |= passing.meter.measures() | quality.of_motion(track, aligned.points)
-            refusal = quality.refusal(row, self._config.limits)
+            refusal = refused(row, self._config.limits)
         if refusal is None:
             self._writer.write(_table(row["track_id"], track, aligned, passing.jpeg, self._config.crop_size))
             self._kept.append({name: _null_for_nan(value) for name, value in row.items()})

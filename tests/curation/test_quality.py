@@ -124,26 +124,3 @@ def test_landmarks_that_are_never_known_give_nan_and_no_error():
     track = a_track([[0, 0, 50, 80]] * 5, [1.0] * 5)
     points = np.full((5, 70, 2), np.nan, np.float32)
     assert np.isnan(quality.of_motion(track, points)["yaw_max"])
-
-
-LIMITS = {"min_frames": 10, "min_face_px": 64.0}
-
-
-@pytest.mark.parametrize(
-    ("measures", "reason"),
-    [
-        ({"frames": 10, "face_px": 64.0}, None),
-        ({"frames": 9, "face_px": 64.0}, "too short"),
-        ({"frames": 10, "face_px": 63.9}, "face too small"),
-        ({"frames": 10}, None),
-    ],
-)
-def test_limits_hold_at_their_value_and_not_below(measures, reason):
-    refusal = quality.refusal(measures, LIMITS)
-    assert (refusal and refusal.reason) == reason
-
-
-def test_a_refusal_says_what_was_measured():
-    refusal = quality.refusal({"frames": 9}, LIMITS)
-    assert refusal.detail == "frames is 9, the least is 10"
-    assert refusal.as_dict() == {"reason": "too short", "value": 9.0, "limit": 10.0}
