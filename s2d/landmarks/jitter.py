@@ -221,7 +221,8 @@ def lag(points: Floats, truth: Floats) -> float:
     place between frames by the parabola through its neighbours.
     """
     velocity, true_velocity = (np.diff(np.asarray(track, np.float64), axis=0) for track in (points, truth))
-    shifts = range(-MAX_LAG, MAX_LAG + 1)
+    reach = min(MAX_LAG, max(len(velocity) - 2, 0))
+    shifts = range(-reach, reach + 1)
     with np.errstate(invalid="ignore"):
         scores = np.array([_correlation(*_shifted(velocity, true_velocity, shift)) for shift in shifts])
     if not np.isfinite(scores).any():
@@ -287,9 +288,10 @@ def acceleration(points: Floats) -> float:
 
 
 def spectrum(points: Floats, times: Array) -> tuple[Array, Array]:
-    """Frequencies (F,) in Hz and mean power (F,) of the motion within the face: sum of x and y, mean over landmarks.
+    """Frequencies (F,) in Hz and power (F,) of the motion within the face: sum of x and y, mean over 68 landmarks.
 
-    Gaps are bridged by straight lines, trends removed, a Hann window applied. Power is in squared percent.
+    Gaps are bridged by straight lines, trends removed, a Hann window applied (its loss made up for). In squared
+    percent per frequency: together they are the mean square of the motion (Parseval).
     """
     inside, _ = stabilise(points)
     series = _bridged(inside[:, : layout.RIGHT_PUPIL].reshape(len(inside), -1)) * 100
@@ -300,7 +302,7 @@ def spectrum(points: Floats, times: Array) -> tuple[Array, Array]:
     slope = (series * (line - 0.5)).sum(axis=0) / ((line - 0.5) ** 2).sum()
     power = abs(np.fft.rfft((series - slope * (line - 0.5)) * window, axis=0)) ** 2
     step = float(np.median(np.diff(times)))
-    return np.asarray(np.fft.rfftfreq(count, step)), np.asarray(2 * power.mean(axis=1), np.float64)
+    return np.asarray(np.fft.rfftfreq(count, step)), np.asarray(4 / count * power.mean(axis=1), np.float64)
 
 
 def high_frequency_share(points: Floats, times: Array) -> float:

@@ -91,7 +91,7 @@ class Eye(Slit):
         """Where on the still's eyeball the points (..., 2) of the turned eyeball lie; `gaze` (2,) moves the pupil."""
         left, right = self.corners
         distance = np.linalg.norm(points - (self.pupil + gaze), axis=-1)
-        iris, rim = 0.22 * (right - left), 0.55 * (right - left)
+        iris, rim = 0.2 * (right - left), 0.5 * (right - left)
         return points - gaze * smoothstep((rim - distance) / (rim - iris))[..., None]
 
 
