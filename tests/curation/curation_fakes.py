@@ -70,9 +70,9 @@ class InProcess:
     def map(self, function: FakeWork, items: list[Source]) -> Iterator[tuple[Source, str | Failure]]:
         order = list(items)
         random.Random(3).shuffle(order)
-        order.sort(key=lambda item: Path(item.path).read_text() == "disk")  # the disk fills up late
+        order.sort(key=lambda item: Path(item.path).read_bytes() == b"disk")  # the disk fills up late
         for item in order:
-            dies = Path(item.path).read_text().startswith("die")
+            dies = Path(item.path).read_bytes().startswith(b"die")
             yield item, DEATH if dies else function(item)
 
 
