@@ -25,13 +25,29 @@ COMMANDS = {
 }
 
 INTERRUPTED = 130
+WITHOUT_WINDOWS = (
+    "install that library of the system (on Debian: apt-get install libgl1 libglib2.0-0), "
+    "or OpenCV's build that does without: pip install --force-reinstall --no-deps opencv-python-headless"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 usage, 1 anything else."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except ImportError as error:
+        if "shared object file" not in str(error):
+            raise
+        print(f"s2d: cannot load {error}; {WITHOUT_WINDOWS}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
     parser = _parser(arguments)
-    args = parser.parse_args(arguments)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown and not hasattr(args, "passed_on"):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.passed_on = unknown
     if args.command is None:
         parser.print_help()
         return 2
