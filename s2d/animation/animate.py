@@ -1,0 +1,130 @@
+"""One photo and a sequence of landmarks in, a video of that face out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from s2d import geometry, progress
+from s2d.animation.driver import Driver, load_driver
+from s2d.animation.source import SourceFace, load_source
+from s2d.errors import S2DError
+from s2d.geometry import Float32, Image
+from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.draw import draw_landmarks
+from s2d.landmarks.retarget import retarget
+from s2d.models.animator import Animator, AnimatorConfig
+from s2d.models.checkpoint import load_animator
+from s2d.video import VideoWriter
+
+BATCH = 8
+MIN_SIZE, MAX_SIZE = 64, 2048
+
+
+@dataclass(frozen=True)
+class Animation:
+    """What was made."""
+
+    out: Path
+    """The MP4."""
+    frames: int
+    """Number of frames written."""
+    fps: float
+    """Average frames per second, as in the driver."""
+    size: int
+    """Height of the video in pixels; also its width, unless side by side."""
+    track: str
+    """The driving track: name within the video, or track_id of the data set."""
+    trained: bool
+    """Whether a checkpoint was used; otherwise the analytic prior alone moved the photo."""
+
+
+def animate(
+    source: str | Path,
+    driving: str | Path,
+    out: str | Path,
+    *,
+    checkpoint: str | Path | None = None,
+    detector: str = "mesh",
+    mode: str = "relative",
+    side_by_side: bool = False,
+    size: int | None = None,
+    track: str | None = None,
+) -> Animation:
+    """Animate the largest face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
+
+    `driving` is a video, a data set folder or a frames file of one; `track` chooses among its faces (the longest by
+    default). Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on
+    the source's face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution;
+    its motion is applied to the photo at `size` pixels (default: the face's size in the photo, at most 512).
+    `side_by_side` writes source | driving | result.
+
+    Raises S2DError for unreadable input, no face, no such track, no checkpoint, or an `out` that cannot be written.
+    """
+    _check(size, out)
+    model = (load_animator(checkpoint) if checkpoint else Animator(AnimatorConfig())).eval()
+    finder = make_detector(detector)
+    face = load_source(source, finder, size)
+    driver = load_driver(driving, finder, face.size, track)
+    points = _driving_points(face, driver, mode)
+    panels = 3 if side_by_side else 1
+    with VideoWriter(out, panels * face.size, face.size, driver.fps, synthetic=True) as writer:
+        results = progress.track(render(model, face, points), "animating", total=len(points))
+        beside = _driving_panels(driver, face.size) if side_by_side else None
+        for result, time in zip(results, driver.times - driver.times[0], strict=True):
+            writer.write(result if beside is None else np.hstack([face.image, next(beside), result]), float(time))
+    return Animation(Path(out), len(points), driver.fps, face.size, driver.name, checkpoint is not None)
+
+
+def render(model: Animator, face: SourceFace, points: Float32) -> Iterator[Image]:
+    """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop."""
+    full = _tensor(face.image)
+    small = full
+    side = model.config.size
+    if face.size != side:
+        small = _tensor(geometry.Crop(0, 0, face.size).image(face.image, side))
+    own = _normalised(face.points, face.size)[None]
+    targets = _normalised(points, face.size)
+    for start in range(0, len(points), BATCH):
+        chunk = targets[start : start + BATCH]
+        count = len(chunk)
+        with torch.inference_mode():
+            output = model(small.expand(count, -1, -1, -1), own.expand(count, -1, -1), chunk)
+            images = model.render(full.expand(count, -1, -1, -1), output)
+        yield from (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def _check(size: int | None, out: str | Path) -> None:
+    if size is not None and not (MIN_SIZE <= size <= MAX_SIZE and size % 2 == 0):
+        raise S2DError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
+    if Path(out).suffix.lower() != ".mp4":
+        raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
+
+
+def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:
+    """Targets in pixels of the source's crop."""
+    scale = face.size / driver.size
+    driving = geometry.Crop(0, 0, driver.size).points(driver.points, face.size) if scale != 1 else driver.points
+    return retarget(face.points, driving, mode)
+
+
+def _driving_panels(driver: Driver, size: int) -> Iterator[Image]:
+    """The driver's pictures, or its landmarks on black where the data set holds no pictures."""
+    if driver.frames is None:
+        points = geometry.Crop(0, 0, driver.size).points(driver.points, size)
+        yield from (draw_landmarks(np.zeros((size, size, 3), np.uint8), face) for face in points)
+        return
+    for picture in driver.frames():
+        yield geometry.Crop(0, 0, driver.size).image(picture, size) if driver.size != size else picture
+
+
+def _tensor(image: Image) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def _normalised(points: Float32, size: int) -> torch.Tensor:
+    return torch.from_numpy(geometry.to_normalized(points, size, size).astype(np.float32))

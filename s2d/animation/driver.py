@@ -1,0 +1,95 @@
+"""What drives an animation: one track of aligned landmarks, from a video or from a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from s2d import progress
+from s2d.errors import S2DError
+from s2d.geometry import Float32, Image
+from s2d.images import decode_jpeg
+from s2d.landmarks.alignment import align
+from s2d.landmarks.detectors.base import Detector
+from s2d.landmarks.extract import find_tracks
+from s2d.landmarks.tracking import Track
+from s2d.video import VideoReader
+
+
+@dataclass(frozen=True)
+class Driver:
+    """T frames of one face."""
+
+    points: Float32
+    """(T, 70, 2) aligned landmarks in pixels of a crop with side `size`."""
+    size: int
+    """Side of the crop in pixels."""
+    times: npt.NDArray[np.float64]
+    """(T,) presentation times in seconds."""
+    name: str
+    """Which track this is, for the user."""
+    frames: Callable[[], Iterator[Image]] | None
+    """Reads the crops (size, size, 3) again, one by one; None where a data set holds no pictures."""
+
+    @property
+    def fps(self) -> float:
+        """Average frames per second; 25 for a single frame, which has no rate."""
+        span = float(self.times[-1] - self.times[0])
+        return (len(self.times) - 1) / span if span > 0 else 25.0
+
+
+def load_driver(path: str | Path, detector: Detector, size: int, track: str | None = None) -> Driver:
+    """The longest track of a video, data set folder or frames file; or the one that `track` names.
+
+    `size` is the side in pixels of the driving crops of a video; a data set brings its own.
+    Raises S2DError when there is no such file, no face in it or no such track.
+    """
+    path = Path(path)
+    if path.is_dir() or path.suffix == ".parquet":
+        return _from_dataset(path, track)
+    return _from_video(path, detector, size, track)
+
+
+def _from_video(path: Path, detector: Detector, size: int, name: str | None) -> Driver:
+    with VideoReader(path) as reader:
+        tracks = {f"shot{track.shot}-face{track.face}": track for track in find_tracks(reader, detector).tracks}
+        asked = f"cannot drive an animation with {path}"
+        if not tracks:
+            raise S2DError(asked, "no face was found long enough to follow", "use a video with a clearly visible face")
+        chosen = name or max(tracks, key=lambda key: len(tracks[key].frames))
+        if chosen not in tracks:
+            raise S2DError(asked, f"it has no track {chosen!r}", f"choose one of {', '.join(tracks)}")
+        track = tracks[chosen]
+        frames = progress.track(_frames(reader, track), f"aligning {chosen}", len(track.frames))
+        points = track.crop.points(align(track, frames).points, size)
+    return Driver(points, size, track.times, chosen, lambda: _video_crops(path, track, size))
+
+
+def _frames(reader: VideoReader, track: Track) -> Iterator[Image]:
+    return reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
+
+
+def _video_crops(path: Path, track: Track, size: int) -> Iterator[Image]:
+    with VideoReader(path) as reader:
+        for frame in _frames(reader, track):
+            yield track.crop.image(frame, size)
+
+
+def _from_dataset(path: Path, name: str | None) -> Driver:
+    from s2d.shards.reader import open_dataset
+
+    dataset = open_dataset(path)
+    tracks = dataset.tracks()
+    asked = f"cannot drive an animation with {path}"
+    if tracks.empty:
+        raise S2DError(asked, "it holds no tracks", "curate a video with a face into it")
+    longest = tracks["frames"].idxmax() if "frames" in tracks else tracks.index[0]  # a lone part has only ids
+    chosen = name or str(tracks.loc[longest, "track_id"])
+    rows = dataset.frames(chosen)
+    pictures = rows.jpeg
+    frames = None if pictures is None else lambda: (decode_jpeg(data) for data in pictures)
+    return Driver(rows.aligned, int(dataset.metadata["crop_size"]), rows.time, chosen, frames)

@@ -1,0 +1,1 @@
+"""The whole path on a built-in sample: `s2d demo`."""

@@ -1,0 +1,88 @@
+"""One self-contained HTML page: text, tables, pictures and videos, nothing beside it and nothing from the network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c1e21; --soft: #5d6470; --line: #d8dce2; --paper: #fff; --tint: #f3f5f8; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8eaed; --soft: #a0a7b3; --line: #3a3f47; --paper: #16181c; --tint: #202329; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.2rem 4rem; color: var(--ink); background: var(--paper);
+  font: 16px/1.55 system-ui, sans-serif; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; }
+p { margin: .4rem 0 .9rem; max-width: 44rem; }
+.lead, figcaption, footer { color: var(--soft); }
+figure { margin: 1rem 0; }
+figcaption { font-size: .9rem; margin-top: .3rem; }
+img, video { display: block; max-width: 100%; height: auto; border-radius: 6px; background: var(--tint); }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; }
+th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+pre { background: var(--tint); padding: .7rem .9rem; border-radius: 6px; overflow-x: auto; font-size: .9rem; }
+footer { margin-top: 3rem; font-size: .9rem; }
+"""
+
+
+@dataclass
+class Page:
+    """Collects blocks in order; `write` makes the file."""
+
+    title: str
+    lead: str
+    blocks: list[str] = field(default_factory=list)
+
+    def section(self, title: str, text: str) -> None:
+        """A heading and a paragraph."""
+        self.blocks.append(f"<h2>{html.escape(title)}</h2>\n<p>{html.escape(text)}</p>")
+
+    def command(self, *lines: str) -> None:
+        """Command lines that do the same by hand."""
+        self.blocks.append(f"<pre>{html.escape(chr(10).join(lines))}</pre>")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """First column text, the others figures."""
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+        self.blocks.append(f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>')
+
+    def picture(self, path: Path, caption: str) -> None:
+        """A PNG or JPEG, embedded."""
+        kind = "jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "png"
+        self._figure(f'<img alt="{html.escape(caption)}" src="data:image/{kind};base64,{_base64(path)}">', caption)
+
+    def video(self, path: Path, caption: str) -> None:
+        """An MP4, embedded."""
+        source = f"data:video/mp4;base64,{_base64(path)}"
+        self._figure(f'<video controls loop muted autoplay playsinline src="{source}"></video>', caption)
+
+    def _figure(self, content: str, caption: str) -> None:
+        self.blocks.append(f"<figure>{content}<figcaption>{html.escape(caption)}</figcaption></figure>")
+
+    def write(self, path: Path, footer: str) -> None:
+        """Write the page atomically."""
+        document = (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{html.escape(self.title)}</title><style>{STYLE}</style></head>\n<body>\n"
+            f'<h1>{html.escape(self.title)}</h1>\n<p class="lead">{html.escape(self.lead)}</p>\n'
+            + "\n".join(self.blocks)
+            + f"\n<footer>{html.escape(footer)}</footer>\n</body></html>\n"
+        )
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(document, encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode("ascii")

@@ -1,0 +1,107 @@
+"""A photo moved by a clip of known motion, end to end with the real detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from s2d.landmarks.detectors.factory import make_detector
+from s2d.video import VideoReader
+
+from s2d.animation.animate import animate
+from s2d.animation.driver import load_driver
+from s2d.animation.source import load_source
+from s2d.errors import S2DError
+from s2d.images import write_image
+from s2d.landmarks import layout
+from s2d.landmarks.synthetic import make_clip, write_clip
+from s2d.landmarks.synthetic.clip import astronaut
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("animation")
+    write_image(made / "photo.png", astronaut())
+    write_clip(make_clip(frames=FRAMES, size=256, variant="fast"), made / "clip.mp4")
+    return made
+
+
+def frames_of(path: Path) -> np.ndarray:
+    with VideoReader(path) as reader:
+        return np.stack(list(reader.frames()))
+
+
+@pytest.fixture(scope="module")
+def moved(folder: Path) -> np.ndarray:
+    animate(folder / "photo.png", folder / "clip.mp4", folder / "moved.mp4", size=192)
+    return frames_of(folder / "moved.mp4")
+
+
+def test_has_the_drivers_frames_at_the_asked_size(folder: Path, moved: np.ndarray):
+    assert moved.shape == (FRAMES, 192, 192, 3)
+    with VideoReader(folder / "moved.mp4") as made, VideoReader(folder / "clip.mp4") as driver:
+        np.testing.assert_allclose(made.times, driver.times, atol=1e-3)
+
+
+def test_the_face_follows_the_driver(folder: Path, moved: np.ndarray):
+    detector = make_detector("mesh")
+    driver = load_driver(folder / "clip.mp4", detector, 192)
+    found = np.stack([faces[0].points for faces in detector.detect(list(moved))])
+    nose, driving = found[:, 30], driver.points[:, 30]
+    for axis in range(2):
+        assert np.corrcoef(nose[:, axis], driving[:, axis])[0, 1] > 0.9
+    mouth = layout.aperture(found, layout.INNER_LIP_PAIRS)
+    assert np.corrcoef(mouth, layout.aperture(driver.points, layout.INNER_LIP_PAIRS))[0, 1] > 0.7
+
+
+def test_the_background_stays(moved: np.ndarray):
+    corner = moved[:, :20, :20].astype(float)
+    assert abs(corner - corner.mean(0)).mean() < 2.0  # of 255: what H.264 leaves
+
+
+def test_same_input_same_bytes(folder: Path, moved: np.ndarray):
+    animate(folder / "photo.png", folder / "clip.mp4", folder / "again.mp4", size=192)
+    assert (folder / "again.mp4").read_bytes() == (folder / "moved.mp4").read_bytes()
+
+
+def test_side_by_side_shows_source_driver_and_result(folder: Path):
+    made = animate(folder / "photo.png", folder / "clip.mp4", folder / "side.mp4", size=128, side_by_side=True)
+    frames = frames_of(folder / "side.mp4").astype(float)
+    assert frames.shape == (FRAMES, 128, 384, 3)
+    assert not made.trained
+    source = load_source(folder / "photo.png", make_detector("mesh"), 128).image
+    assert abs(frames[:, :, :128] - source).mean() < 4
+    assert frames[:, :, 128:256].std(axis=0).mean() > 2 * frames[:, :, :128].std(axis=0).mean()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source": "missing.png"}, "no such file"),
+        ({"driving": "missing.mp4"}, "no such file"),
+        ({"out": "moved.gif"}, "ends in .mp4"),
+        ({"size": 63}, "even number"),
+        ({"track": "shot9-face9"}, "choose one of shot0-face0"),
+        ({"mode": "sideways"}, "choose one of relative, absolute"),
+        ({"checkpoint": "photo.png"}, "photo.png"),
+    ],
+)
+def test_wrong_input_is_told_in_one_line_and_leaves_nothing(folder: Path, change: dict[str, object], message: str):
+    arguments: dict[str, object] = {"source": "photo.png", "driving": "clip.mp4", "out": "wrong.mp4", "size": 64}
+    arguments |= change
+    for name in ("source", "driving", "out", "checkpoint"):
+        if name in arguments:
+            arguments[name] = folder / str(arguments[name])
+    with pytest.raises(S2DError, match=message) as error:
+        animate(**arguments)  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
+    assert not (folder / "wrong.mp4").exists()
+
+
+def test_a_picture_without_a_face_is_named(folder: Path):
+    write_image(folder / "grey.png", np.full((200, 200, 3), 128, np.uint8))
+    with pytest.raises(S2DError, match=r"grey\.png.*no face"):
+        animate(folder / "grey.png", folder / "clip.mp4", folder / "wrong.mp4")
