@@ -128,9 +128,6 @@ ASSETS = (
         "face_detection_short_range.tflite", 229032, "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633"
     ),
     _mesh("face_detection_back.tflite", 315332, "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8"),
-    _mesh(
-        "face_detection_full_range.tflite", 1083984, "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3"
-    ),
     _mesh("face_landmark.tflite", 2439440, "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493"),
     _mesh("iris_landmark.tflite", 2640568, "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f"),
     Asset(

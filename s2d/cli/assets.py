@@ -27,11 +27,13 @@ OK, DAMAGED, MISSING = "ok", "damaged", "missing"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `s2d assets`."""
     parser.add_argument("action", choices=("list", "fetch", "verify"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="model files or detectors")
 
 
 def run(args: argparse.Namespace) -> None:
+    """List, fetch or verify, and print the state of what was asked for."""
     names = args.names or ([DEFAULT] if args.action == "fetch" else [asset.name for asset in assets.ASSETS])
     chosen = assets.select(names)
     if args.action == "fetch":
