@@ -7,12 +7,11 @@ Nothing here can run code out of a file: safetensors holds only tensors, and `.c
 from __future__ import annotations
 
 import json
-import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import safetensors
@@ -21,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from s2d.errors import S2DError
+from s2d.files import whole_file
 from s2d.landmarks import layout
 from s2d.models.animator import Animator, AnimatorConfig
 
@@ -51,16 +51,14 @@ def save_animator(path: str | Path, model: Animator, data: Mapping[str, str] | N
     Raises S2DError when `path` does not end in .safetensors or cannot be written.
     """
     path = Path(path)
-    asked = f"cannot write {path}"
     if path.suffix != ".safetensors":
-        raise S2DError(asked, "animators are safetensors files", "choose a path that ends in .safetensors")
+        raise S2DError(
+            f"cannot write {path}", "animators are safetensors files", "choose a path that ends in .safetensors"
+        )
     header = {"format": FORMAT, "layout": layout.NAME, "config": asdict(model.config), "data": dict(data or {})}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = save(weights, {HEADER: json.dumps(header, sort_keys=True)})
-    try:
-        _write_whole(path, content)
-    except OSError as error:
-        raise S2DError(asked, error.strerror or str(error), "choose a writable folder with free space") from error
+    with whole_file(path) as temporary:
+        temporary.write_bytes(save(weights, {HEADER: json.dumps(header, sort_keys=True)}))
 
 
 def load_animator(path: str | Path) -> Animator:
@@ -110,10 +108,13 @@ def _read_safetensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
 
 
 def _read_lightning(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    damaged = "it is damaged, no checkpoint, or holds more than tensors and plain values"
+    if not zipfile.is_zipfile(path):  # torch.load would try to read it as a bare pickle
+        raise _refusal(path, damaged)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise _refusal(path, "it is damaged, no checkpoint, or holds more than tensors and plain values") from error
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
+        raise _refusal(path, damaged) from error
     state = content.get("state_dict") if isinstance(content, dict) else None
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not isinstance(settings, dict) or CONFIG not in settings:
@@ -146,17 +147,3 @@ def _fits(config: dict[str, Any]) -> bool:
 
 def _refusal(path: Path, why: str) -> S2DError:
     return S2DError(f"cannot load an animator from {path}", why, _REMEDY)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise

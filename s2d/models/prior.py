@@ -89,11 +89,11 @@ def _probabilities(driving: Tensor, head: Tensor, gates: list[Tensor]) -> Tensor
 def _near(points: Tensor, part: tuple[int, ...], height: int, width: int) -> Tensor:
     """A Gaussian blob (B, h, w) around a part, 1 at its centre; 0 where no landmark of it is known."""
     own = points[:, list(part)]
-    known = torch.isfinite(own).all(-1, keepdim=True)
-    centre = torch.where(known, own, 0.0).sum(1) / known.sum(1).clamp(min=1)
+    known = torch.isfinite(own).all(-1).any(1)
+    centre = _mean(own)
     sigma = 0.5 * c.face_radius(points)[:, None, None]
     squared = ((c.identity_grid(height, width, points) - centre[:, None, None]) ** 2).sum(-1)
-    return torch.exp(-0.5 * squared / sigma**2) * known.any(1)[:, :, None]
+    return torch.exp(-0.5 * squared / sigma**2) * known[:, None, None]
 
 
 def head_probability(driving: Tensor, similarity: Tensor, height: int, width: int) -> Tensor:
@@ -116,17 +116,19 @@ def head_polygon(points: Tensor) -> Tensor:
     A landmark that is not known is replaced by the nearest known one before it on the way around.
     """
     brows = points[:, list(range(26, 16, -1))]
-    up = brows.nanmean(1) - points[:, list(layout.PARTS["nose_base"])].nanmean(1)
+    up = _mean(brows) - _mean(points[:, list(layout.PARTS["nose_base"])])
     polygon = torch.cat([points[:, list(layout.PARTS["jaw"])], brows + HAIRLINE * up[:, None]], dim=1)
-    return _filled(polygon)
-
-
-def _filled(polygon: Tensor) -> Tensor:
     known = torch.isfinite(polygon).all(-1)
     order = torch.arange(polygon.shape[1], device=polygon.device)
     last = torch.where(known, order, 0).cummax(dim=1).values
     filled = polygon.gather(1, last[..., None].expand(-1, -1, 2))
-    return torch.where(torch.isfinite(filled), filled, polygon.nanmean(1, keepdim=True)).nan_to_num()
+    return torch.where(torch.isfinite(filled), filled, _mean(polygon)[:, None])
+
+
+def _mean(points: Tensor) -> Tensor:
+    """Mean of the known points: (B, N, 2) -> (B, 2); the middle of the image where none is."""
+    known = torch.isfinite(points).all(-1, keepdim=True)
+    return torch.where(known, points, 0.0).sum(1) / known.sum(1).clamp(min=1)
 
 
 def smoothstep(x: Tensor) -> Tensor:
@@ -147,7 +149,8 @@ def signed_distance(polygon: Tensor, height: int, width: int) -> Tensor:
     length = (edge_x**2 + edge_y**2).clamp(min=1e-12)
     along = (offset_x * (edge_x / length) + offset_y * (edge_y / length)).clamp(0, 1)
     squared = ((offset_x - along * edge_x) ** 2 + (offset_y - along * edge_y) ** 2).amin(1)
-    spans = (offset_y < 0) != (offset_y < edge_y)
+    below = y < start_y  # the same comparison for both edges at a corner, or rounding would cut the row in two
+    spans = below != below.roll(-1, dims=1)
     right_of = (edge_x * offset_y > edge_y * offset_x) == (edge_y > 0)
     crossings = (spans & right_of).sum(1)
     distance = squared.clamp(min=1e-12).sqrt()

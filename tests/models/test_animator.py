@@ -1,0 +1,181 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from s2d.errors import S2DError
+from s2d.models.animator import Animator, AnimatorConfig
+from s2d.models.candidates import COUNT
+from s2d.models.prior import prior_warp
+
+SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8)
+
+
+@pytest.fixture
+def animator():
+    torch.manual_seed(0)
+    return Animator(SMALL)
+
+
+@pytest.fixture
+def batch(astronaut, face, motions):
+    """Two pairs: source images (2, 3, 32, 32), source and driving points."""
+    source = F.avg_pool2d(astronaut, 2).expand(2, -1, -1, -1)
+    driving = torch.cat([motions["all of it"](face), motions["closed eyes"](face)])
+    return source, face.expand(2, -1, -1), driving
+
+
+def shaken(model):
+    """Random output layers, as after training."""
+    for head in (model.motion.head, model.decoder.head):
+        torch.nn.init.normal_(head.weight, std=0.3)
+    return model.eval()
+
+
+def test_untrained_it_is_the_prior_exactly(animator, batch):
+    output = animator(*batch)
+    assert torch.equal(output.image, output.warped)
+    assert torch.equal(output.warped, prior_warp(*batch))
+    assert torch.equal(output.masks, output.prior_masks)
+
+
+def test_untrained_it_is_the_prior_under_autocast_too(animator, batch):
+    with torch.autocast("cpu", torch.bfloat16):
+        output = animator(*batch)
+    assert torch.equal(output.image, prior_warp(*batch))
+
+
+def test_shapes_and_ranges(animator, batch):
+    output = shaken(animator)(*batch)
+    assert output.image.shape == output.warped.shape == (2, 3, 32, 32)
+    assert output.grid.shape == (2, 32, 32, 2)
+    assert output.masks.shape == output.prior_masks.shape == (2, COUNT, 32, 32)
+    assert output.occlusion.shape == output.foreground.shape == (2, 1, 32, 32)
+    torch.testing.assert_close(output.masks.sum(1), torch.ones(2, 32, 32))
+    assert 0 < output.occlusion.min() < output.occlusion.max() < 1
+    assert not torch.equal(output.image, output.warped)
+
+
+def test_every_parameter_learns_within_two_steps(animator, batch):
+    optimizer = torch.optim.SGD(animator.parameters(), lr=0.1)
+    target = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    moved = {name: False for name, _ in animator.named_parameters()}
+    for _ in range(3):  # the third backward pass sees what two steps opened
+        optimizer.zero_grad()
+        F.l1_loss(animator(*batch).image, target).backward()
+        for name, parameter in animator.named_parameters():
+            moved[name] |= bool(parameter.grad is not None and parameter.grad.abs().sum() > 0)
+        optimizer.step()
+    assert [name for name, learned in moved.items() if not learned] == []
+
+
+def test_a_few_steps_lower_the_error(animator, batch, astronaut):
+    """Overfit one pair: the target is a brighter, shifted source, which the prior cannot give."""
+    target = (F.avg_pool2d(astronaut, 2).roll(1, dims=-1) + 0.1).expand(2, -1, -1, -1)
+    optimizer = torch.optim.Adam(animator.parameters(), lr=2e-3)
+    errors = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = F.l1_loss(animator(*batch).image, target)
+        loss.backward()
+        optimizer.step()
+        errors.append(loss.item())
+    assert errors[-1] < 0.6 * errors[0]
+
+
+def test_one_encoded_source_serves_many_frames(animator, batch):
+    source, source_points, driving = batch
+    model = shaken(animator)
+    together = model(source, source_points, driving)
+    shared = model.drive(model.encode_source(source[:1], source_points[:1]), driving)
+    torch.testing.assert_close(shared.image, together.image, atol=1e-5, rtol=0)
+    torch.testing.assert_close(shared.grid, together.grid, atol=1e-6, rtol=0)
+
+
+def test_a_background_of_certainty_does_not_move(animator, batch):
+    """The residual flow belongs to the foreground: where the masks say background, nothing moves."""
+    torch.nn.init.constant_(animator.motion.head.bias[0], 30.0)
+    torch.nn.init.constant_(animator.motion.head.bias[COUNT : COUNT + 2], 1.0)
+    output = animator(*batch)
+    assert output.foreground.max() < 1e-5
+    torch.testing.assert_close(output.warped, batch[0], atol=1e-4, rtol=0)
+
+
+def test_same_seed_same_weights():
+    states = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        states.append(Animator(SMALL).state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_sizes_share_weights(animator, face):
+    """Weights of one size run at another: convolutions and normalised coordinates only."""
+    larger = Animator(AnimatorConfig(size=64, channels=8, motion_channels=8))
+    larger.load_state_dict(animator.state_dict())
+    assert larger(torch.rand(1, 3, 64, 64), face, face).image.shape == (1, 3, 64, 64)
+
+
+def test_unknown_pupils_are_no_obstacle(animator, batch):
+    source, source_points, driving = batch
+    driving = driving.clone()
+    driving[0, 68:] = torch.nan
+    output = shaken(animator)(source, source_points, driving)
+    output.image.sum().backward()
+    assert output.image.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in animator.parameters())
+
+
+class TestRender:
+    def test_at_its_own_size_it_is_the_image(self, animator, batch):
+        output = shaken(animator)(*batch)
+        rendered = animator.render(batch[0], output)
+        torch.testing.assert_close(rendered, output.image.clamp(0, 1), atol=1e-6, rtol=0)
+
+    def test_standing_still_gives_the_picture_in_full_resolution(self, animator, face):
+        fine = torch.rand(1, 3, 48, 200, generator=torch.Generator().manual_seed(0))
+        output = animator(torch.rand(1, 3, 32, 32), face, face)
+        torch.testing.assert_close(animator.render(fine, output), fine, atol=1e-4, rtol=0)
+
+    @pytest.mark.parametrize(("height", "width"), [(128, 128), (96, 160)])
+    def test_the_motion_is_that_of_the_same_square(self, animator, face, height, width):
+        """A picture that is its own coordinates, moved by a tenth of the square, whatever its resolution."""
+        shift = torch.tensor([0.1 * 2 * 32 / 31, 0.0])  # a tenth of the square, in units of 32 pixel centres
+        output = animator(torch.zeros(1, 3, 32, 32), face, face)
+        output = output._replace(grid=output.grid + shift)
+        across = (torch.arange(width) + 0.5) / width
+        picture = across.expand(1, 3, height, width)
+        rendered = animator.render(picture, output)
+        middle = slice(width // 4, 3 * width // 4)
+        torch.testing.assert_close(rendered[..., middle], picture[..., middle] + 0.1, atol=1e-4, rtol=0)
+
+    def test_one_source_serves_a_batch_and_colours_stay_in_range(self, animator, batch):
+        output = shaken(animator)(*batch)
+        rendered = animator.render(F.interpolate(batch[0][:1], (64, 64)), output)
+        assert rendered.shape == (2, 3, 64, 64)
+        assert 0 <= rendered.min() <= rendered.max() <= 1
+
+    def test_what_is_painted_reaches_full_resolution(self, animator, batch):
+        output = animator(*batch)
+        painted = output._replace(image=output.warped + 0.2)
+        dark = torch.full((1, 3, 64, 64), 0.1)
+        torch.testing.assert_close(animator.render(dark, painted), torch.full((2, 3, 64, 64), 0.3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 60},
+        {"size": 0},
+        {"channels": 12},
+        {"channels": 0},
+        {"motion_channels": 4},
+        {"levels": 0},
+        {"levels": 30},
+        {"motion_stride": 3},
+        {"bottleneck": -1},
+        {"heatmap_sigma": 0.0},
+    ],
+)
+def test_impossible_architectures_are_named(wrong):
+    with pytest.raises(S2DError, match=next(iter(wrong))):
+        AnimatorConfig(**wrong)

@@ -1,0 +1,210 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from s2d.landmarks.layout import MIRROR
+from s2d.models import candidates as c
+from s2d.models import prior as p
+from s2d.models.blocks import warp
+from s2d.models.losses import jacobian
+
+SIZE = 128
+
+
+def flow(source, driving, size=SIZE):
+    """Where the prior takes each driving pixel from: (B, size, size, 2)."""
+    found = p.motion_prior(source, driving, size, size)
+    displacement = p.blend(found.displacement, found.masks)
+    return c.identity_grid(size, size, displacement) + displacement
+
+
+def sampled(grid, points):
+    """Values of a grid (1, h, w, 2) at normalised points (1, N, 2)."""
+    return F.grid_sample(grid.permute(0, 3, 1, 2), points[:, None], align_corners=True)[:, :, 0].transpose(1, 2)
+
+
+def test_standing_still_gives_back_the_source(face, astronaut):
+    difference = (p.prior_warp(astronaut, face, face) - astronaut).abs()
+    assert difference.mean() < 1e-6
+    assert difference.max() < 1e-5  # single pixels: the rounding of grid_sample's own coordinates
+
+
+@pytest.mark.parametrize("story", ["a shift", "a tilt", "a step back", "a turn", "raised brows", "a gaze", "all of it"])
+def test_landmarks_go_where_they_belong_before_any_training(face, motions, story):
+    driving = motions[story](face)
+    error = torch.linalg.vector_norm(sampled(flow(face, driving), driving[:, :68]) - face[:, :68], dim=-1)
+    assert error.mean() < 0.004  # a quarter of a pixel at 128
+    assert error.max() < 0.03
+
+
+@pytest.mark.parametrize("story", ["an opening mouth", "narrowed eyes", "closed eyes"])
+def test_landmarks_that_part_or_meet_come_close(face, motions, story):
+    """Lips and lids that touch cannot be interpolated exactly by a smooth field."""
+    driving = motions[story](face)
+    error = torch.linalg.vector_norm(sampled(flow(face, driving), driving[:, :68]) - face[:, :68], dim=-1)
+    assert error.mean() < 0.008
+    assert error.max() < 0.05
+
+
+@pytest.mark.parametrize("story", ["a shift", "a tilt", "a step back", "a turn", "raised brows", "narrowed eyes"])
+def test_nothing_folds(face, motions, story):
+    assert jacobian(flow(face, motions[story](face))).min() > 0
+
+
+@pytest.mark.parametrize("story", ["an opening mouth", "closed eyes", "a gaze", "all of it"])
+def test_hardly_anything_folds_where_something_is_hidden_or_uncovered(face, motions, story):
+    assert (jacobian(flow(face, motions[story](face))) < 0).float().mean() < 0.004
+
+
+def test_the_background_stays_while_the_face_moves(face, motions):
+    small = 0.5 * face
+    moved = 0.5 * motions["an opening mouth"](motions["a turn"](face))
+    displacement = flow(small, moved) - c.identity_grid(SIZE, SIZE, face)
+    head = displacement[0, SIZE // 2, SIZE // 2].abs().max()
+    edges = torch.cat([displacement[0, [0, -1]].flatten(0, 1), displacement[0, :, [0, -1]].flatten(0, 1)])
+    assert head > 0.05
+    assert edges.abs().max() < 0.02 * head
+
+
+def test_a_face_that_leaves_pulls_the_background_smoothly(face, motions):
+    """A big shift: no tear and no second copy of the head where it was."""
+    determinant = jacobian(flow(face, motions["a shift"](face)))
+    assert determinant.min() > 0.15
+    assert determinant.max() < 3
+
+
+def test_there_and_back_is_home(face, motions):
+    driving = motions["all of it"](face)
+    there, back = flow(face, driving), flow(driving, face)
+    returned = sampled(there, sampled(back, face[:, :68]))
+    error = torch.linalg.vector_norm(returned - face[:, :68], dim=-1)
+    assert error.mean() < 0.005
+    assert error.max() < 0.05
+
+
+def test_the_iris_moves_between_still_lids(face, motions):
+    driving = motions["a gaze"](face)
+    grid = flow(face, driving)
+    travelled = torch.linalg.vector_norm(face[:, 68:] - driving[:, 68:], dim=-1)
+    missed = torch.linalg.vector_norm(sampled(grid, driving[:, 68:]) - face[:, 68:], dim=-1)
+    assert (missed < 0.25 * travelled).all()
+    lids = driving[:, 36:48]
+    assert (sampled(grid, lids) - lids).abs().max() < 0.003
+
+
+def test_a_closed_lid_wins_over_any_gaze(face, motions):
+    open_eyes = p.motion_prior(face, motions["a gaze"](face), SIZE, SIZE).masks
+    assert open_eyes[:, c.RIGHT_PUPIL :].amax((2, 3)).min() > 0.5
+    closed = p.motion_prior(face, motions["closed eyes"](motions["a gaze"](face)), SIZE, SIZE).masks
+    assert closed[:, c.RIGHT_PUPIL :].max() < 1e-4
+    sleeping = p.motion_prior(motions["closed eyes"](face), motions["a gaze"](face), SIZE, SIZE).masks
+    assert sleeping[:, c.RIGHT_PUPIL :].max() < 1e-4
+
+
+@pytest.mark.parametrize("side", ["source", "driving"])
+def test_unknown_pupils_have_no_say(face, motions, side):
+    driving = motions["all of it"](face)
+    (face if side == "source" else driving)[:, 68:] = torch.nan
+    found = p.motion_prior(face, driving, 32, 32)
+    assert found.masks[:, c.RIGHT_PUPIL :].max() < 1e-4
+    assert torch.equal(found.displacement[:, c.LEFT_PUPIL], found.displacement[:, c.HEAD])
+    assert found.logits.isfinite().all()
+
+
+def test_masks_are_probabilities_and_soft_at_the_border(face, motions):
+    masks = p.motion_prior(face, motions["a shift"](face), SIZE, SIZE).masks
+    torch.testing.assert_close(masks.sum(1), torch.ones(1, SIZE, SIZE))
+    background = masks[0, c.BACKGROUND]
+    steps = torch.maximum(background.diff(dim=0).abs().max(), background.diff(dim=1).abs().max())
+    assert steps < 1.5 / (p.STRETCH * 0.3) * 2 / (SIZE - 1) * 1.2  # a cubic over a border as wide as the motion asks
+    assert background.min() < 0.006
+    assert background.max() > 0.99
+
+
+def test_a_mirrored_face_moves_as_in_a_mirror(face, motions):
+    def mirrored(points):
+        return points[:, MIRROR] * torch.tensor([-1.0, 1.0])
+
+    driving = motions["all of it"](face)
+    plain = flow(face, driving, 33)
+    reflected = flow(mirrored(face), mirrored(driving), 33).flip(2) * torch.tensor([-1.0, 1.0])
+    torch.testing.assert_close(plain, reflected, atol=1e-4, rtol=0)
+
+
+def test_autocast_changes_nothing(face, motions):
+    driving = motions["all of it"](face)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = p.motion_prior(face, driving, 32, 32)
+    outside = p.motion_prior(face, driving, 32, 32)
+    assert torch.equal(inside.displacement, outside.displacement)
+    assert torch.equal(inside.logits, outside.logits)
+
+
+def test_a_batch_is_its_members(face, motions):
+    driving = [motions[story](face) for story in ("a shift", "a turn", "closed eyes")]
+    together = flow(face.expand(3, -1, -1), torch.cat(driving), 48)
+    apart = torch.cat([flow(face, points, 48) for points in driving])
+    torch.testing.assert_close(together, apart, atol=1e-6, rtol=0)
+
+
+def test_same_input_same_output(face, motions):
+    driving = motions["all of it"](face)
+    assert torch.equal(flow(face, driving), flow(face, driving))
+
+
+def test_half_precision_landmarks_are_widened(face):
+    assert p.motion_prior(face.half(), face.half(), 8, 8).displacement.dtype == torch.float32
+
+
+@pytest.mark.parametrize("unknown", [[], [68, 69], [0, 20, 30, 36, 50, 68, 69], [*range(68)], [*range(70)]])
+def test_gradients_are_finite_whatever_is_not_known(face, motions, unknown):
+    source, driving = face.clone(), motions["all of it"](face)
+    source[:, unknown] = torch.nan
+    driving[:, unknown] = torch.nan
+    source.requires_grad_()
+    driving.requires_grad_()
+    found = p.motion_prior(source, driving, 24, 20)
+    (p.blend(found.displacement, found.masks).square().sum() + found.logits.sum()).backward()
+    assert found.logits.isfinite().all()
+    assert source.grad.isfinite().all()
+    assert driving.grad.isfinite().all()
+
+
+def test_gradient_is_the_slope(face, motions):
+    """Finite differences in float64, at landmarks whose motion every candidate feels."""
+    driving = motions["a turn"](face).double()
+
+    def total(points):
+        found = p.motion_prior(face.double(), points, 12, 12)
+        return p.blend(found.displacement, found.masks).square().sum()
+
+    leaf = driving.clone().requires_grad_()
+    total(leaf).backward()
+    for landmark, axis in ((8, 1), (30, 0), (37, 1), (66, 1)):
+        step = torch.zeros_like(driving)
+        step[0, landmark, axis] = 1e-6
+        slope = (total(driving + step) - total(driving - step)) / 2e-6
+        assert leaf.grad[0, landmark, axis] == pytest.approx(float(slope), rel=1e-3, abs=1e-6)
+
+
+def test_signed_distance_agrees_with_opencv(face):
+    polygon = p.head_polygon(face)
+    ours = p.signed_distance(polygon, 41, 31)[0].numpy()
+    contour = polygon[0].numpy().astype(np.float32)
+    grid = c.identity_grid(41, 31, face).numpy().astype(float)
+    theirs = np.array([[-cv2.pointPolygonTest(contour, tuple(node), True) for node in row] for row in grid])
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_head_polygon_reaches_the_hairline(face):
+    polygon = p.head_polygon(face)[0]
+    brows, nose_base = face[0, 17:27, 1].mean(), face[0, 31:36, 1].mean()
+    assert polygon[:, 1].min() == pytest.approx(float(brows - (nose_base - brows)), abs=1e-5)
+    assert polygon[:, 1].max() == pytest.approx(float(face[0, 8, 1]))
+
+
+def test_prior_warp_moves_pixels_by_the_flow(face, motions, astronaut):
+    driving = motions["a tilt"](face)
+    torch.testing.assert_close(p.prior_warp(astronaut, face, driving), warp(astronaut, flow(face, driving, 64)))
