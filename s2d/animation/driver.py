@@ -87,8 +87,8 @@ def _from_dataset(path: Path, name: str | None) -> Driver:
     asked = f"cannot drive an animation with {path}"
     if tracks.empty:
         raise S2DError(asked, "it holds no tracks", "curate a video with a face into it")
-    longest = tracks["frames"].idxmax() if "frames" in tracks else tracks.index[0]  # a lone part has only ids
-    chosen = name or str(tracks.loc[longest, "track_id"])
+    longest = int(tracks["frames"].to_numpy().argmax()) if "frames" in tracks else 0  # a lone part has only ids
+    chosen = name or str(tracks["track_id"].iloc[longest])
     rows = dataset.frames(chosen)
     pictures = rows.jpeg
     frames = None if pictures is None else lambda: (decode_jpeg(data) for data in pictures)

@@ -26,7 +26,7 @@ class SourceFace:
     @property
     def size(self) -> int:
         """Side of the crop in pixels."""
-        return self.image.shape[0]
+        return len(self.image)
 
 
 def load_source(path: str | Path, detector: Detector, size: int | None = None) -> SourceFace:

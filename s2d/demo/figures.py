@@ -15,6 +15,7 @@ from s2d.landmarks.draw import contact_sheet, draw_landmarks
 from s2d.landmarks.layout import LEFT_EYE_OUTER
 from s2d.video import VideoReader
 
+CHIN = 8
 COLOURS = {"truth": "#8a8f98", "raw": "#e07b39", "aligned": "#2f6fde"}
 
 
@@ -26,14 +27,14 @@ def trajectories(path: Path, methods: Mapping[str, Floats], times: Array) -> Non
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(3, 1, figsize=(9, 6.2), sharex=True, layout="constrained")
-    rows = (
-        ("left eye corner, y [px]", lambda track: track[:, LEFT_EYE_OUTER, 1]),
-        ("chin, y [px]", lambda track: track[:, 8, 1]),
-        ("right lids' opening\n[inter-ocular]", lambda track: expression.lid_apertures(track)[:, 0]),
-    )
-    for axis, (label, series) in zip(axes, rows, strict=True):
-        for name, track in methods.items():
-            axis.plot(times, series(track), color=COLOURS[name], lw=2.2 if name == "truth" else 1.1, label=name)
+    rows = ("left eye corner, y [px]", "chin, y [px]", "right lids' opening\n[inter-ocular]")
+    series = {
+        name: (track[:, LEFT_EYE_OUTER, 1], track[:, CHIN, 1], expression.lid_apertures(track)[:, 0])
+        for name, track in methods.items()
+    }
+    for row, (axis, label) in enumerate(zip(axes, rows, strict=True)):
+        for name in methods:
+            axis.plot(times, series[name][row], color=COLOURS[name], lw=2.2 if name == "truth" else 1.1, label=name)
         axis.set_ylabel(label)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(ncols=3, frameon=False, loc="upper right")

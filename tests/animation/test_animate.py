@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from s2d.landmarks.detectors.factory import make_detector
-from s2d.video import VideoReader
 
 from s2d.animation.animate import animate
 from s2d.animation.driver import load_driver
@@ -15,8 +13,10 @@ from s2d.animation.source import load_source
 from s2d.errors import S2DError
 from s2d.images import write_image
 from s2d.landmarks import layout
+from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic import make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
+from s2d.video import VideoReader
 
 FRAMES = 24
 
