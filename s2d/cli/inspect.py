@@ -84,10 +84,8 @@ def _tables(path: str, result: dict[str, Any]) -> list[Table | str]:
         rows = list(result["filtered_tracks"].items())
         shown.append(table("Tracks left out, of all videos", ("reason", "tracks"), rows))
     if result["quality"]:
-        columns = ("column", "least", "5 %", "median", "95 %", "most", "unit")
-        rows = [
-            (row["column"], *(row[f"q{round(100 * q)}"] for q in QUANTILES), row["unit"]) for row in result["quality"]
-        ]
+        columns = ("column", "5 %", "median", "95 %", "unit")
+        rows = [(row["column"], row["q5"], row["q50"], row["q95"], row["unit"]) for row in result["quality"]]
         shown.append(table("Quality of the tracks", columns, rows))
     return [*shown, table("Made by", ("", "setting"), _settings(result["metadata"]))]
 

@@ -18,7 +18,7 @@ from s2d import progress
 from s2d.curation.config import CurationConfig
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.plan import Source, find_sources, settle_duplicates
-from s2d.curation.staging import Staged, Staging, claimed
+from s2d.curation.staging import FOLDER, Staged, Staging, claimed
 from s2d.errors import S2DError
 from s2d.shards.reader import finished_shards, open_dataset, read_part
 from s2d.shards.schema import Provenance, read_metadata
@@ -59,9 +59,9 @@ def curate(
 
     config, out = config or CurationConfig(), Path(out)
     sources = find_sources(inputs, out)
+    # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
+    staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
     with claimed(out):
-        # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
-        staging = Staging.below(out, config.provenance(make_detector(config.detector)))
         return run(sources, staging, VideoWorker(config, staging), executor or LocalExecutor(), config.videos_per_shard)
 
 
@@ -74,6 +74,7 @@ def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Execu
     known = _known_videos(out, staging.provenance)
     _remove_orphans(out)
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
+    staging.make()
     staging.keep_only(todo)
     _work_through(todo, staging, work, executor, per_shard)
     staging.remove()

@@ -95,8 +95,8 @@ def sharpness(luma: Array) -> float:
 
     Free of contrast and brightness, and, on patches of one size (see `face_luma`), of the face's size: a small face
     that had to be enlarged counts as blurred, because it is. Noise counts as detail. The measure is the variance of
-    the Laplacian (Pech-Pacheco et al. 2000), divided by that of the picture. About 0.3 for a crisp face, below 0.05
-    for a blurred one.
+    the Laplacian (Pech-Pacheco et al. 2000), divided by that of the picture. 0.2 to 0.5 for a crisp
+    face, below 0.1 for a soft one.
     """
     laplacian = cv2.Laplacian(luma, cv2.CV_64F, ksize=1)
     return float(np.square(laplacian).mean() / (luma.var() + FLAT))

@@ -67,12 +67,10 @@ class Staging:
     folder: Path
     provenance: Provenance
 
-    @classmethod
-    def below(cls, out: Path, provenance: Provenance) -> Staging:
-        """The staging folder of the data set `out`, made if it is missing."""
-        with writing(out):
-            (out / FOLDER).mkdir(exist_ok=True)
-        return cls(out / FOLDER, provenance)
+    def make(self) -> None:
+        """Make the folder if it is missing."""
+        with writing(self.folder):
+            self.folder.mkdir(exist_ok=True)
 
     def frames_path(self, source: Source) -> Path:
         """Where the frames of this video go while they are being made, and stay."""

@@ -77,7 +77,7 @@ class _Video:
         except WriteError:
             raise
         except S2DError as error:
-            reason, detail = error.why, str(error)
+            reason, detail = error.why, f"{error.why}; {error.remedy}" if error.remedy else error.why
         except Exception as error:  # noqa: BLE001 - whatever a file can do to a decoder costs that file only
             reason, detail = type(error).__name__, _where(error)
         return self._source.row("failed", reason, detail, **self._facts), []

@@ -27,7 +27,7 @@ from s2d.landmarks import layout
 SCHEMA_VERSION = "1"
 TABLES = ("videos", "tracks", "frames")
 OUTCOMES = ("kept", "filtered", "failed")
-_PER_FRAME_2 = "percent of inter-ocular distance per frame^2"
+_PER_FRAME_2 = "% of inter-ocular / frame^2"
 UNITS = {
     "points": "pixels (x, y) of the stored crop; (0, 0) is the centre of the top-left pixel",
     "time": "presentation time in seconds",
@@ -104,12 +104,12 @@ TRACKS = pa.schema(
         _column("end_time", pa.float64(), "presentation time of the last frame", "second"),
         _column("fps", pa.float64(), "average frame rate of the video", "1/second"),
         _column("frames", pa.int32(), "frames in the track", "count"),
-        _column("crop_left", pa.int32(), "first column of the crop; may be negative", "pixel of the video"),
-        _column("crop_top", pa.int32(), "first row of the crop; may be negative", "pixel of the video"),
-        _column("crop_side", pa.int32(), "side of the square crop, before it is resampled", "pixel of the video"),
+        _column("crop_left", pa.int32(), "first column of the crop; may be negative", "video pixel"),
+        _column("crop_top", pa.int32(), "first row of the crop; may be negative", "video pixel"),
+        _column("crop_side", pa.int32(), "side of the square crop, before it is resampled", "video pixel"),
         _column("detector", pa.string(), "detector that found it"),
-        _measure("face_px", "median of the longer side of the face box", "pixel of the video"),
-        _measure("interocular_px", "median distance of the outer eye corners", "pixel of the video"),
+        _measure("face_px", "median of the longer side of the face box", "video pixel"),
+        _measure("interocular_px", "median distance of the outer eye corners", "video pixel"),
         _measure("sharpness", "median over frames of s2d.curation.quality.sharpness", "1"),
         _measure("brightness", "median over frames of the face's mean luma", "0 to 1"),
         _measure("yaw_min", "smallest yaw; positive is to the image's right", "degree"),
@@ -118,10 +118,10 @@ TRACKS = pa.schema(
         _measure("pitch_max", "largest pitch", "degree"),
         _measure("roll_min", "smallest roll; positive is clockwise as seen", "degree"),
         _measure("roll_max", "largest roll", "degree"),
-        _measure("mouth_open_min", "smallest opening between the inner lips", "inter-ocular distance"),
-        _measure("mouth_open_max", "largest opening between the inner lips", "inter-ocular distance"),
-        _measure("eye_open_min", "smallest opening of the lids, mean of both eyes", "inter-ocular distance"),
-        _measure("eye_open_max", "largest opening of the lids, mean of both eyes", "inter-ocular distance"),
+        _measure("mouth_open_min", "smallest opening between the inner lips", "inter-ocular"),
+        _measure("mouth_open_max", "largest opening between the inner lips", "inter-ocular"),
+        _measure("eye_open_min", "smallest opening of the lids, mean of both eyes", "inter-ocular"),
+        _measure("eye_open_max", "largest opening of the lids, mean of both eyes", "inter-ocular"),
         _measure("valid_share", "share of frames in which the face was detected", "0 to 1"),
         _measure("score", "mean confidence of the detector over the frames where it found the face", "0 to 1"),
         _measure("jitter_raw", "mean acceleration of the raw landmarks within the face", _PER_FRAME_2),

@@ -23,7 +23,7 @@ def test_a_data_set_in_figures(example, capsys):  # noqa: F811
     assert found["metadata"]["layout"] == "ibug70"
     assert found["metadata"]["crop_size"] == 64
     face = next(row for row in found["quality"] if row["column"] == "face_px")
-    assert (face["q0"], face["q50"], face["q100"], face["unit"]) == (80, 80, 80, "pixel of the video")
+    assert (face["q0"], face["q50"], face["q100"], face["unit"]) == (80, 80, 80, "video pixel")
 
 
 def test_a_lone_part_of_frames(example, capsys):  # noqa: F811

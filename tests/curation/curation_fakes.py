@@ -14,7 +14,7 @@ import numpy as np
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import Source, file_sha256, find_sources
-from s2d.curation.staging import Staging, claimed
+from s2d.curation.staging import FOLDER, Staging, claimed
 from s2d.files import whole_file
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
@@ -90,7 +90,7 @@ def fake_curate(
     """`curate` with FakeWork in the place of decoding, detecting and aligning."""
     sources, out = find_sources(inputs, Path(out)), Path(out)
     with claimed(out):
-        staging = Staging.below(out, provenance)
+        staging = Staging(out / FOLDER, provenance)
         return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard)
 
 

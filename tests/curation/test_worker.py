@@ -14,7 +14,7 @@ from s2d.curation import worker
 from s2d.curation.config import CurationConfig
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import find_sources
-from s2d.curation.staging import Staging, claimed
+from s2d.curation.staging import FOLDER, Staging, claimed
 from s2d.errors import S2DError
 from s2d.geometry import Crop, Image
 from s2d.images import decode_jpeg
@@ -78,7 +78,7 @@ def curate(tmp_path, monkeypatch):
         monkeypatch.setattr(progress, "quiet", True)  # a worker sets it; this is undone for the tests after
         sources, out = find_sources([path], tmp_path / "out"), tmp_path / "out"
         with claimed(out):
-            staging = Staging.below(out, config.provenance(detector))
+            staging = Staging(out / FOLDER, config.provenance(detector))
             return run(sources, staging, worker.VideoWorker(config, staging), InProcess(), 8)
 
     return curate_
