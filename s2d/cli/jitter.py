@@ -93,10 +93,13 @@ def _units() -> dict[str, str]:
 def _table(result: dict[str, Any]) -> Any:  # noqa: ANN401 - rich is imported only here
     """One row per figure that is known for any method, one column per method."""
     from s2d.cli.output import table
-    from s2d.landmarks.jitter import METRICS
+    from s2d.landmarks.jitter import METRICS, PERCENT
 
     methods = result["methods"]
     known = {name: metric for name, metric in METRICS.items() if any(f[name] is not None for f in methods.values())}
-    rows = [[name, *(f[name] for f in methods.values()), metric.unit, metric.says] for name, metric in known.items()]
+    rows = [
+        [name, *(f[name] for f in methods.values()), metric.unit.replace(PERCENT, "% iod"), metric.says]
+        for name, metric in known.items()
+    ]
     title = f"{result['video']}: {result['tracks']} tracks, {result['frames']} frames, detector {result['detector']}"
-    return table(title, ["figure", *methods, "unit", "meaning"], rows)
+    return table(f"{title}\n% iod: percent of the inter-ocular distance", ["figure", *methods, "unit", "meaning"], rows)

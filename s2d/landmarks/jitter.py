@@ -39,14 +39,14 @@ class Metric:
     says: str
 
 
-PERCENT = "% of inter-ocular distance"
+PERCENT = "percent of inter-ocular distance"
 METRICS: MappingProxyType[str, Metric] = MappingProxyType(
     {
         "nme": Metric(PERCENT, "mean distance to the truth"),
-        "nme_unbiased": Metric(PERCENT, "the same without each landmark's constant offset"),
-        "nme_box": Metric("% of box size", "mean distance to the truth"),
-        "auc": Metric("0 to 1", "area under the cumulative error curve up to 8 %"),
-        "failure_rate": Metric("% of frames", "frames whose error is above 8 %"),
+        "nme_unbiased": Metric(PERCENT, "without each landmark's constant offset"),
+        "nme_box": Metric("percent of box size", "mean distance to the truth"),
+        "auc": Metric("0 to 1", "area under the error curve up to 8 %"),
+        "failure_rate": Metric("percent of frames", "frames whose error is above 8 %"),
         "nmf": Metric(PERCENT, "flicker: change of the error from frame to frame"),
         "nmf_static": Metric(PERCENT, "flicker of jaw, brows and nose"),
         "accel_error": Metric(PERCENT + " per frame^2", "error of the acceleration"),
@@ -54,12 +54,12 @@ METRICS: MappingProxyType[str, Metric] = MappingProxyType(
         "gain_lid": Metric("1", "lid motion kept"),
         "gain_lip": Metric("1", "lip motion kept"),
         "gain_pupil": Metric("1", "pupil motion kept"),
-        "phase_residual_1": Metric(PERCENT, "slip against the picture in 1 frame, by phase correlation"),
-        "phase_residual_6": Metric(PERCENT, "slip against the picture in 6 frames"),
-        "flow_residual": Metric(PERCENT, "slip against the picture in 1 frame, by pyramidal Lucas-Kanade"),
+        "phase_residual_1": Metric(PERCENT, "slip over the skin in 1 frame, phase correlation"),
+        "phase_residual_6": Metric(PERCENT, "slip over the skin in 6 frames"),
+        "flow_residual": Metric(PERCENT, "slip over the skin in 1 frame, Lucas-Kanade"),
         "acceleration": Metric(PERCENT + " per frame^2", "acceleration within the face"),
-        "high_frequency_share": Metric("0 to 1", f"share of motion within the face above {HIGH_FREQUENCY:g} Hz"),
-        "anchor_drift": Metric(PERCENT, "distance from the detector, averaged over a second"),
+        "high_frequency_share": Metric("0 to 1", f"share of motion above {HIGH_FREQUENCY:g} Hz"),
+        "anchor_drift": Metric(PERCENT, "distance from the detector for over a second"),
         "ms_per_frame": Metric("ms", "time taken"),
     }
 )

@@ -109,7 +109,7 @@ def _bars(axis: Axes, comparison: Comparison) -> None:
         bars = axis.bar(places, values, width, **_colour(method))
         axis.bar_label(bars, fmt="%.2f", fontsize=7)
     axis.set_xticks(range(len(names)), [name.replace("_", "\n", 1) for name in names], fontsize=8)
-    axis.set_title(f"all {len(comparison.tracks)} tracks; less is better", fontsize=10)
+    axis.set_title(f"tracks in all: {len(comparison.tracks)}; less is better", fontsize=10)
     axis.set_ylabel("%")
 
 

@@ -87,21 +87,22 @@ def test_lag_of_a_statue_is_unknown(truth: Array) -> None:
 
 
 def test_gain_of_half_a_blink(truth: Array) -> None:
-    """Lids that show 0.6 of the motion, lips 0.9, pupils 0.5, about their means."""
-    damped = truth.copy()
+    """Lids that show 0.6 of the motion and lips 0.9, about their means; pupils all of it."""
+    damped, unit = truth.copy(), layout.interocular(truth)[:, None]
 
     def damp(upper: int, lower: int, share: float) -> None:
-        opening = truth[:, upper] - truth[:, lower]
-        rest = opening.mean(axis=0)
-        damped[:, upper] = damped[:, lower] + rest + share * (opening - rest)
+        opening = (truth[:, upper] - truth[:, lower]) / unit
+        length = np.linalg.norm(opening, axis=-1, keepdims=True)
+        shown = length.mean() + share * (length - length.mean())
+        damped[:, upper] = damped[:, lower] + opening / length * shown * unit
 
     for pair in (*layout.RIGHT_LIDS, *layout.LEFT_LIDS):
         damp(*pair, 0.6)
     for pair in layout.INNER_LIP_PAIRS:
         damp(*pair, 0.9)
     figures = jitter.of_truth(damped, truth)
-    assert figures["gain_lid"] == pytest.approx(0.6, abs=0.03)
-    assert figures["gain_lip"] == pytest.approx(0.9, abs=0.03)
+    assert figures["gain_lid"] == pytest.approx(0.6, abs=1e-6)
+    assert figures["gain_lip"] == pytest.approx(0.9, abs=1e-6)
     assert figures["gain_pupil"] == pytest.approx(1.0, abs=1e-6)
 
 

@@ -15,13 +15,16 @@ import numpy.typing as npt
 from s2d import geometry
 from s2d.geometry import Array, Float32, Floats, Image
 from s2d.landmarks.synthetic.head import Eye, Head, Mask
+from s2d.landmarks.synthetic.motion import smoothstep
 
 LEFT, TOP, WIDTH, HEIGHT = -3.0, -2.6, 6.0, 6.2  # the rectangle, in face units
 DENSITY = 2
 MATTE_DETAIL = 40  # texture pixels per unit at which the person is segmented
 CAVITY = np.array([48.0, 20.0, 20.0])  # the dark of a mouth, RGB
-TEETH = np.array([205.0, 196.0, 184.0])
-TEETH_HEIGHT = 0.07  # shown under the upper lip when the still shows none
+TONGUE = np.array([118.0, 58.0, 56.0])  # a hint of it, lower down
+TEETH = np.array([200.0, 194.0, 182.0])
+SKIN = np.array([205.0, 165.0, 145.0])  # beside which these colours look right
+TEETH_HEIGHT = 0.055  # shown under the upper lip when the still shows none
 
 
 @dataclass(frozen=True)
@@ -162,16 +165,29 @@ def _inside(texture: Float32, head: Head, scale: float) -> Float32:
     inside = texture
     for eye in head.eyes:
         inside = _eyeball(inside, eye, x, y)
+    light = _skin_colour(texture, head, scale) / SKIN
+    return _mouth(inside, head, x, y, (light + light.mean()) / 2)  # half the tint is the skin's own, not the light's
+
+
+def _mouth(inside: Float32, head: Head, x: Array, y: Array, light: Array) -> Float32:
+    """Paint the mouth into a texture at pixels x, y, in `light` (3,) of 1 as the constants are."""
     upper, lower = head.mouth.upper(x), head.mouth.lower(x)
     left, right = head.mouth.corners
     open_in_still = (lower - upper).max() > TEETH_HEIGHT / 2
     edge = lower - 0.02 if open_in_still else upper + TEETH_HEIGHT
-    light = np.clip(1.1 - 1.6 * abs(x - (left + right) / 2) / (right - left), 0.2, 1)[..., None]
-    painted = inside if open_in_still else (TEETH * light).astype(np.float32)
+    shade = light * np.clip(1.1 - 1.6 * abs(x - (left + right) / 2) / (right - left), 0.2, 1)[..., None]
+    teeth = inside if open_in_still else TEETH * shade
     dark = np.clip((y - edge) / 0.03 + 0.5, 0, 1)[..., None]
-    mouth = painted * (1 - dark) + CAVITY * light * dark
+    tongue = 0.7 * smoothstep((y - edge - 0.04) / 0.18)[..., None]
+    mouth = teeth * (1 - dark) + (CAVITY * (1 - tongue) + TONGUE * tongue) * shade * dark
     here = (x > left - 0.1) & (x < right + 0.1) & (y > upper - 0.15) & (y < head.mouth.chin)
     return np.where(here[..., None], mouth, inside).astype(np.float32)
+
+
+def _skin_colour(texture: Float32, head: Head, scale: float) -> Array:
+    """Mean colour (3,) between eyes and mouth."""
+    x, y = np.round((head.landmarks[[28, 31, 35, 48, 54]].T - [[LEFT], [TOP]]) * scale).astype(int)
+    return np.asarray(texture[y.min() : y.max(), x.min() : x.max()].mean(axis=(0, 1)), np.float64)
 
 
 def _eyeball(texture: Float32, eye: Eye, x: Array, y: Array) -> Float32:

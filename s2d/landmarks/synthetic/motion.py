@@ -33,7 +33,7 @@ class Variant:
     """Middle frequency of the head's motion, Hz."""
     blink_every: float = 1.8
     """Mean seconds between blinks."""
-    mouth: float = 0.22
+    mouth: float = 0.16
     """Largest opening between the inner lips, on top of that in the still."""
     syllables: float = 2.2
     """Openings of the mouth per second of speech."""
@@ -60,9 +60,7 @@ class Variant:
 VARIANTS: MappingProxyType[str, Variant] = MappingProxyType(
     {
         "calm": Variant(),
-        "fast": Variant(
-            yaw=22, pitch=11, roll=10, sway=0.35, zoom=0.1, tempo=0.9, mouth=0.25, syllables=4, shutter=0.6
-        ),
+        "fast": Variant(yaw=22, pitch=11, roll=10, sway=0.35, zoom=0.1, tempo=0.9, mouth=0.2, syllables=4, shutter=0.6),
         "occluded": Variant(occluder=True),
         "low_light": Variant(light=0.3, noise=5.0, shutter=0.9),
         "missing": Variant(missing=True),

@@ -1,0 +1,136 @@
+"""Methods side by side: with a detector whose mistakes are known, the figures of "raw" are known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from s2d.geometry import Float32, Image
+from s2d.landmarks import jitter, layout
+from s2d.landmarks.comparison import Comparison, compare_clip, compare_video
+from s2d.landmarks.detectors.base import Face
+from s2d.landmarks.jitter_plot import plot
+from s2d.landmarks.synthetic import SyntheticClip, make_clip, write_clip
+
+DEVIATION = 0.8
+
+
+class KnowingDetector:
+    """Knows the truth of a clip, and trembles by DEVIATION pixels; counts frames as they come."""
+
+    name, version = "knowing", "1"
+
+    def __init__(self, truth: Float32, pause: float = 0.0) -> None:
+        self.points = truth + np.random.default_rng(0).normal(0, DEVIATION, truth.shape).astype(np.float32)
+        self.pause, self.count = pause, 0
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        found = []
+        for _ in frames:
+            points = self.points[self.count]
+            box = np.concatenate([points[:68].min(axis=0), points[:68].max(axis=0)])
+            found.append([Face(box, points, 0.9, np.ones(70, bool))])
+            self.count += 1
+            time.sleep(self.pause)
+        return found
+
+
+def clip(points: Float32, variant: str = "calm", frames: int = 24) -> SyntheticClip:
+    return make_clip(skimage.data.astronaut(), points, frames=frames, size=256, variant=variant)
+
+
+@pytest.fixture(scope="module")
+def calm(astronaut_points: Float32) -> SyntheticClip:
+    return clip(astronaut_points)
+
+
+@pytest.fixture(scope="module")
+def compared(calm: SyntheticClip) -> Comparison:
+    return compare_clip(calm, KnowingDetector(calm.truth, pause=0.01))
+
+
+def test_raw_trembles_as_its_detector(calm: SyntheticClip, compared: Comparison) -> None:
+    raw = compared.methods["raw"]
+    unit = 100 / layout.interocular(calm.truth).mean()
+    assert raw["nmf"] == pytest.approx(2 * DEVIATION * unit, rel=0.06)
+    assert raw["phase_residual_1"] == pytest.approx(DEVIATION * np.sqrt(np.pi) * unit, rel=0.2)
+    assert raw["anchor_drift"] == 0
+
+
+def test_alignment_is_steadier_and_as_true(compared: Comparison) -> None:
+    raw, aligned = compared.methods["raw"], compared.methods["aligned"]
+    for name in ("nmf", "nmf_static", "nme_unbiased", "accel_error", "phase_residual_1", "phase_residual_6"):
+        assert (aligned[name] or 9.0) < 0.6 * (raw[name] or 0.0), name
+    assert abs(aligned["lag_frames"] or 0.0) < 0.1
+
+
+def test_time_of_raw_is_that_of_the_detector(compared: Comparison) -> None:
+    assert 10 <= (compared.methods["raw"]["ms_per_frame"] or 0) < 30
+    assert (compared.methods["aligned"]["ms_per_frame"] or 0) > 0
+
+
+def test_every_figure_has_a_name(compared: Comparison) -> None:
+    for figures in compared.methods.values():
+        assert set(figures) == set(jitter.METRICS)
+
+
+def test_dropped_detections_are_missing_in_raw_and_bridged_in_aligned(astronaut_points: Float32) -> None:
+    missing = clip(astronaut_points, "missing", frames=30)
+    (track,) = compare_clip(missing, KnowingDetector(missing.truth)).tracks
+    gone = np.isnan(track.points["raw"]).all(axis=(1, 2))
+    np.testing.assert_array_equal(gone, missing.dropped)
+    assert np.isfinite(track.points["aligned"]).all()
+
+
+def test_without_truth_there_are_no_errors(calm: SyntheticClip, tmp_path: Path) -> None:
+    write_clip(calm, tmp_path / "calm.mp4")
+    compared = compare_video(tmp_path / "calm.mp4", KnowingDetector(calm.truth))
+    (track,) = compared.tracks
+    assert track.truth is None
+    assert track.name == "calm.mp4 0.0"
+    assert compared.methods["raw"]["nme"] is None
+    assert (compared.methods["raw"]["phase_residual_1"] or 0) > 0
+
+
+def test_a_track_of_something_else_does_not_count(calm: SyntheticClip) -> None:
+    elsewhere = KnowingDetector(calm.truth - np.float32([90, 0]) * 2)
+    assert compare_clip(calm, elsewhere).tracks == []
+
+
+def test_own_methods_stand_beside(calm: SyntheticClip) -> None:
+    """A method that reads no frames costs no decoding, and is measured like the others."""
+    methods = {"still": lambda track, frames: np.repeat(track.raw[:1], len(track.raw), axis=0)}
+    figures = compare_clip(calm, KnowingDetector(calm.truth), methods).methods
+    assert list(figures) == ["still"]
+    assert figures["still"]["gain_lip"] == pytest.approx(0, abs=0.05)
+    assert (figures["still"]["ms_per_frame"] or 0) < 1
+
+
+def test_pooling_weighs_tracks_by_frames(compared: Comparison) -> None:
+    from dataclasses import replace
+
+    (track,) = compared.tracks
+    short = replace(
+        track, times=track.times[:8], figures={name: {**f, "nme": 0.0} for name, f in track.figures.items()}
+    )
+    pooled = Comparison([track, short]).methods["raw"]
+    assert pooled["nme"] == pytest.approx((track.figures["raw"]["nme"] or 0) * 24 / 32)
+    none = replace(track, figures={name: {**f, "nme": None} for name, f in track.figures.items()})
+    assert Comparison([track, none]).methods["raw"]["nme"] == pytest.approx(track.figures["raw"]["nme"])
+
+
+def test_plot_is_a_picture_and_the_same_each_time(compared: Comparison, tmp_path: Path) -> None:
+    from s2d.images import read_image
+
+    for name in ("a.png", "b.png"):
+        plot(compared, tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    picture = read_image(tmp_path / "a.png")
+    assert picture.shape[0] > 500
+    assert picture.std() > 10
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
