@@ -9,6 +9,7 @@ for track_id in dataset.tracks().query("face_px > 200").track_id:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,9 +28,11 @@ from s2d.shards.writer import part_path
 if TYPE_CHECKING:
     import pandas as pd
 
+Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 AGREE = ("layout", "schema_version", "crop_size")  # what the parts of one data set must have in common
+READERS = 8
 PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid")
 
 
@@ -141,7 +144,7 @@ def finished_shards(folder: Path) -> list[str]:
 
 def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
     """A part of videos or tracks as a table; raises S2DError when it is damaged."""
-    return _guard(path, lambda: pq.ParquetFile(path).read(columns))
+    return _guard(path, lambda: pq.ParquetFile(path).read(columns, use_threads=False))
 
 
 def _shards_of(folder: Path) -> list[_Shard]:
@@ -150,7 +153,13 @@ def _shards_of(folder: Path) -> list[_Shard]:
         inside = folder.name in ("videos", "tracks", "frames") and finished_shards(folder.parent)
         remedy = f"give {folder.parent}" if inside else "make one with `s2d curate`"
         raise S2DError(f"cannot open the data set {folder}", "it holds no videos/part-*.parquet", remedy)
-    return [_whole_shard(folder, shard) for shard in found]
+    return _at_once(lambda shard: _whole_shard(folder, shard), found)
+
+
+def _at_once(read: Callable[[Given], Result], what: Sequence[Given]) -> list[Result]:
+    """`read` for each, in order; several at a time, because a data set has thousands of small parts."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(read, what))
 
 
 def _whole_shard(folder: Path, shard: str) -> _Shard:
@@ -229,7 +238,7 @@ def _flattened(table: pa.Table, name: str) -> npt.NDArray[Any]:
 
 
 def _frame(files: Sequence[Path], schema: pa.Schema, order: list[str]) -> pd.DataFrame:
-    tables = [read_part(path) for path in files]
+    tables = _at_once(read_part, files)
     table = pa.concat_tables([part.select(schema.names).cast(schema) for part in tables] or [schema.empty_table()])
     return _pandas(table.sort_by([(name, "ascending") for name in order]).replace_schema_metadata(None))
 
