@@ -59,19 +59,23 @@ def _suits_decord(index: VideoIndex, start: int, stop: int) -> bool:
 
 
 def _with_decord(index: VideoIndex, start: int, stop: int) -> Iterator[Image]:
-    import decord
+    """Decord reports an error while good frames are still on their way: then PyAV goes on, and names the bad one."""
+    import decord  # after av: it shows its own FFmpeg to the whole process, and a PyAV loaded later would call that
+    from decord._ffi.base import DECORDLimitReachedError
 
     decord.logging.set_level(decord.logging.QUIET)
     number = start
     try:
-        # One lost frame in ten thousand is too many: without a limit decord repeats the last frame instead.
+        # One lost frame in ten thousand is too many: without a limit decord repeats the last frame at the end instead.
         reader = decord.VideoReader(str(index.path.absolute()), ctx=decord.cpu(0), num_threads=1, fault_tol=1e-4)
         reader.seek_accurate(start)
         while number < stop:
             yield reader.next().asnumpy()
             number += 1
-    except (decord.DECORDError, RuntimeError, StopIteration) as error:
-        raise _undecodable(index, number, "decord: " + str(error).split("\n")[0][-80:]) from error
+    except DECORDLimitReachedError as error:
+        raise _undecodable(index, number, "a frame before it is missing") from error
+    except (decord.DECORDError, RuntimeError, StopIteration):
+        yield from _with_av(index, number, stop)
 
 
 def _with_av(index: VideoIndex, start: int, stop: int) -> Iterator[Image]:

@@ -69,7 +69,7 @@ class VideoWriter:
             self._stamp = self._next_stamp(time)
             self._encode(_picture(frame, self._stamp, self._stream.codec_context.time_base))
         except (av.FFmpegError, OSError) as error:
-            raise S2DError(self._asked, reason(error), "choose a writable folder with room on the disk") from error
+            raise self._refusal(error) from error
 
     def _check_frame(self, frame: Image) -> None:
         wanted = (self.height, self.width, 3)
@@ -121,6 +121,11 @@ class VideoWriter:
         _sync(self.path.absolute().parent)
 
     def __enter__(self) -> VideoWriter:
+        """Claim the place at once, so that a folder that cannot be written is told of before hours of rendering."""
+        try:
+            self._temporary.touch()
+        except OSError as error:
+            raise self._refusal(error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -128,9 +133,12 @@ class VideoWriter:
             if kind is None:
                 self._finish()
         except (av.FFmpegError, OSError) as fault:
-            raise S2DError(self._asked, reason(fault), "choose a writable folder with room on the disk") from fault
+            raise self._refusal(fault) from fault
         finally:
             self._discard()
+
+    def _refusal(self, error: Exception) -> S2DError:
+        return S2DError(self._asked, reason(error), "choose a writable folder with room on the disk")
 
     def _discard(self) -> None:
         if self._container is not None:
