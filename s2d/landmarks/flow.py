@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import percentile_filter
 
 from s2d.geometry import Array, Crop, Float32, Floats, Image, apply, invert
 from s2d.landmarks.detectors.regions import Region, cut
@@ -20,6 +21,7 @@ from s2d.landmarks.detectors.regions import Region, cut
 Gray = npt.NDArray[np.uint8]
 
 GLANCE = 96  # samples across the face, enough to notice a lid
+NEIGHBOURS = 4  # frames before and after that a frame is compared with, to tell a repetition from a slow motion
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class FlowParameters:
     """Frames between the two pictures of a link."""
     tolerance: float = 0.5
     """Disagreement of forward and backward flow that takes 3/4 of the trust away."""
-    same_picture: float = 0.3
-    """Largest change, in grey levels, of any part of a frame that repeats the frame before."""
+    repeat_change: float = 2.0
+    """Largest change, in grey levels, of any part of a frame that repeats the frame before: coding alone makes 1.6."""
+    repeat_share: float = 0.2
+    """A repeated frame changes by less than this share of what the upper quarter of its neighbours do."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,6 @@ class _View:
     """(GLANCE, GLANCE) samples of the frame, at places that do not move with the face."""
     probes: Float32
     """(70, 2) where the flow is read."""
-    matrix: Array
-    """(2, 3) from frame to crop pixels."""
 
 
 def measure_flow(
@@ -80,17 +82,19 @@ def measure_flow(
     steps = [step for step in parameters.steps if step < count]
     shift = {step: np.zeros((count - step, landmarks, 2)) for step in steps}
     trust = {step: np.ones((count - step, landmarks)) for step in steps}
-    repeated = np.zeros(count, bool)
+    change = np.zeros(count)
     engine = _Engine(parameters)
     seen: deque[_View] = deque(maxlen=max(parameters.steps))
     for t, (frame, region) in enumerate(zip(frames, regions, strict=True)):
         view = engine.view(frame, region, area, places[t])
-        repeated[t] = bool(seen) and _change(seen[-1].glance, view.glance) <= parameters.same_picture
+        change[t] = _change(seen[-1].glance, view.glance) if seen else 0.0
         for step in (step for step in steps if step <= t):
-            carry = step == 1 and repeated[t]
-            link = _carried(seen[-1], view) if carry else engine.link(seen[-step], view)
-            shift[step][t - step], trust[step][t - step] = link
+            shift[step][t - step], trust[step][t - step] = engine.link(seen[-step], view)
         seen.append(view)
+    repeated = _repeated(change, parameters)
+    if 1 in shift:
+        matrices = np.stack([region.matrix(parameters.size) for region in regions])
+        shift[1][repeated[1:]] = _carried(matrices, probes)[repeated[1:]]
     return FlowLinks(shift, trust, repeated)
 
 
@@ -106,7 +110,7 @@ class _Engine:
         size = self._parameters.size
         grey = cv2.cvtColor(cut(frame, region, size).astype(np.uint8), cv2.COLOR_RGB2GRAY)
         blurred = cv2.GaussianBlur(grey, (0, 0), self._parameters.blur)
-        return _View(blurred, _glance(frame, area), probes, region.matrix(size))
+        return _View(blurred, _glance(frame, area), probes)
 
     def link(self, before: _View, after: _View) -> tuple[Array, Array]:
         """Shift (70, 2) and trust (70,): the mean of the flow there and of the reversed flow back, by trust."""
@@ -133,17 +137,26 @@ def _sample(field: Float32, points: Float32) -> Float32:
     return np.asarray(cv2.remap(field, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0])
 
 
-def _carried(before: _View, after: _View) -> tuple[Array, Array]:
-    """The link between two equal frames: the place in the frame stays, so in the crops it moves as these do."""
-    probes = before.probes.astype(np.float64)
-    return apply(after.matrix, apply(invert(before.matrix), probes)) - probes, np.ones(len(probes))
+def _carried(matrices: Array, probes: Floats) -> Array:
+    """Shifts (T - 1, 70, 2) of what stays where it is in the frame: it moves in the crops as these move."""
+    return np.nan_to_num(apply(matrices[1:], apply(invert(matrices[:-1]), probes[:-1])) - probes[:-1])
+
+
+def _repeated(change: Array, parameters: FlowParameters) -> npt.NDArray[np.bool_]:
+    """Frames (T,) that change little, and far less than the frames around them."""
+    around = np.ones(2 * NEIGHBOURS + 1, bool)
+    around[NEIGHBOURS] = False
+    usual = percentile_filter(change, 75, footprint=around, mode="mirror")
+    repeated = (change < parameters.repeat_change) & (change < parameters.repeat_share * usual)
+    repeated[0] = False
+    return np.asarray(repeated)
 
 
 def _glance(frame: Image, area: Crop) -> Gray:
     rows = np.linspace(area.top, area.top + area.side - 1, GLANCE).astype(int)
     columns = np.linspace(area.left, area.left + area.side - 1, GLANCE).astype(int)
     inside = np.clip(rows, 0, frame.shape[0] - 1)[:, None], np.clip(columns, 0, frame.shape[1] - 1)
-    return np.asarray(frame[(*inside, 1)])
+    return np.asarray(frame[inside[0], inside[1], 1])
 
 
 def _change(one: Gray, other: Gray) -> float:

@@ -1,17 +1,18 @@
-"""From measured flow to the links of the solver: what moved with the head, which lids are at rest, what repeats."""
+"""From measured flow to the links of the solver: where flow can be believed, and what stands in where it cannot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from s2d.geometry import Array
 from s2d.landmarks.flow import FlowLinks
 from s2d.landmarks.head_motion import head_motion
-from s2d.landmarks.layout import LEFT_LIDS, RIGHT_LIDS, aperture
+from s2d.landmarks.layout import INNER_LIP_PAIRS, LEFT_LIDS, RIGHT_LIDS, aperture
 from s2d.landmarks.solver import Links
-from s2d.landmarks.weights import LIDS, PartWeights, column
+from s2d.landmarks.weights import LIDS, MOUTH, PartWeights, column
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,16 @@ class LinkParameters:
     """Rigid flow that strays this far from the head's motion, beyond twice the middle stray, counts half."""
     head: float = 0.5
     """Standard deviation of the head's motion, standing in for flow that strays, over one frame."""
-    lid_rest: float = 0.1
+    stray_of_lips: float = 3.5
+    """Flow of lips this far from both the head's and the detected motion, beyond half of the latter, counts half."""
+    head_for_lips: float = 1.0
+    """Standard deviation of the head's motion where it stands in for the flow of lips, over one frame."""
+    lid_rest: float = 0.2
     """Standard deviation of lids at rest against the head, over one frame."""
     lid_speed: float = 0.5
     """Change of the opening of the eyes between the two frames at which lids count as half at rest."""
+    lip_slack: float = 0.6
+    """Standard deviation of the flow of the lips, per pixel by which it misses a change of the mouth's opening."""
     tie: float = 0.02
     """Standard deviation between a frame and its repetition."""
 
@@ -36,16 +43,18 @@ def make_links(
     flow: FlowLinks, points: Array, table: tuple[PartWeights, ...], parameters: LinkParameters
 ) -> dict[int, Links]:
     """Links for each step of the flow. `points` (T, 70, 2) are smoothed detections without gaps, in crop pixels."""
-    precision = 1 / column(table, "flow") ** 2
+    variance = column(table, "flow") ** 2
     rigid = column(table, "rigid") == 1
     links = {}
     for step, shift in flow.shift.items():
-        weight = np.maximum(flow.trust[step], parameters.least_trust) * precision
+        missed = _missed_at_lips(points, shift, step)
+        weight = np.maximum(flow.trust[step], parameters.least_trust) / (
+            variance + (parameters.lip_slack * missed) ** 2
+        )
         head = head_motion(points[:-step], shift, flow.trust[step])
-        stray = np.linalg.norm(shift - head, axis=-1)
-        limit = parameters.stray + 2 * np.median(stray[:, rigid], axis=1, keepdims=True)
-        with_head = np.where(rigid, 1 / (1 + (stray / limit) ** 6), 1.0)
-        link = _blend(shift, weight * with_head, head, (1 - with_head) / (step * parameters.head**2))
+        own = _own_share(shift, head, points[step:] - points[:-step], rigid, parameters)
+        stand_in = (1 - own) / (step * np.where(rigid, parameters.head, parameters.head_for_lips) ** 2)
+        link = _blend(shift, weight * own, head, stand_in)
         link = _blend(link.shift, link.weight, head, _rest(points, step, parameters))
         if step == 1:
             link.weight[flow.repeated[1:]] = 1 / parameters.tie**2
@@ -53,10 +62,41 @@ def make_links(
     return links
 
 
+def _own_share(
+    shift: Array, head: Array, seen: Array, rigid: npt.NDArray[np.bool_], parameters: LinkParameters
+) -> Array:
+    """Share (N, 70) of the flow that is the landmark's own motion, not that of something in front of it.
+
+    Rigid parts move with the head. Lips move by themselves, but then the detector has `seen` it, at least in part.
+    """
+    stray = np.linalg.norm(shift - head, axis=-1)
+    share = np.ones(stray.shape)
+    limit = parameters.stray + 2 * np.median(stray[:, rigid], axis=1, keepdims=True)
+    share[:, rigid] = 1 / (1 + (stray[:, rigid] / limit) ** 6)
+    lips = list(MOUTH)
+    unseen = np.minimum(stray, np.linalg.norm(shift - seen, axis=-1))[:, lips]
+    limit_of_lips = parameters.stray_of_lips + np.linalg.norm(seen - head, axis=-1)[:, lips] / 2
+    share[:, lips] = 1 / (1 + (unseen / limit_of_lips) ** 6)
+    return share
+
+
 def _blend(shift: Array, weight: Array, other: Array, other_weight: Array) -> Links:
     """Two measurements of one displacement as one."""
     total = weight + other_weight
     return Links((weight[..., None] * shift + other_weight[..., None] * other) / total[..., None], total)
+
+
+def _missed_at_lips(points: Array, shift: Array, step: int) -> Array:
+    """How much more the mouth opened or closed by the detector than by the flow: (T - step, 70), 0 off the lips.
+
+    Lips that part or meet uncover or hide what is between them, so flow loses motion there and seldom invents any.
+    """
+    before = aperture(points[:-step], INNER_LIP_PAIRS)
+    detected = np.abs(aperture(points[step:], INNER_LIP_PAIRS) - before)
+    flowed = np.abs(aperture(points[:-step] + shift, INNER_LIP_PAIRS) - before)
+    missed = np.zeros(shift.shape[:2])
+    missed[:, MOUTH] = np.maximum(detected - flowed, 0)[:, None]
+    return missed
 
 
 def _rest(points: Array, step: int, parameters: LinkParameters) -> Array:
