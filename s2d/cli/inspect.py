@@ -85,7 +85,8 @@ def _tables(path: str, result: dict[str, Any]) -> list[Table | str]:
         shown.append(table("Tracks left out, of all videos", ("reason", "tracks"), rows))
     if result["quality"]:
         columns = ("column", "5 %", "median", "95 %", "unit")
-        rows = [(row["column"], row["q5"], row["q50"], row["q95"], row["unit"]) for row in result["quality"]]
+        keys = ("column", "q5", "q50", "q95", "unit")
+        rows = [tuple(row[key] for key in keys) for row in result["quality"]]
         shown.append(table("Quality of the tracks", columns, rows))
     return [*shown, table("Made by", ("", "setting"), _settings(result["metadata"]))]
 
