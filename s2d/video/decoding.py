@@ -74,7 +74,7 @@ def _with_decord(index: VideoIndex, start: int, stop: int) -> Iterator[Image]:
             number += 1
     except DECORDLimitReachedError as error:
         raise _undecodable(index, number, "a frame before it is missing") from error
-    except (decord.DECORDError, RuntimeError, StopIteration):
+    except (decord.DECORDError, RuntimeError, StopIteration, UnicodeEncodeError):
         yield from _with_av(index, number, stop)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from s2d.errors import S2DError
 from s2d.geometry import Image
@@ -22,7 +22,7 @@ CLOCK = 90_000  # ticks a second where the caller gives times: the clock of MPEG
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 QUALITY = {"crf": "18", "preset": "medium"}
 THREADS = 2  # fixed: x264 gives other bytes with another number of threads
-CONVERSION = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+CONVERSION = 0x20 | 0x40000 | 0x80000  # SWS_AREA, _ACCURATE_RND, _BITEXACT of swscale.h; PyAV 17 has no names for them
 BT709 = 1  # H.273 code of the colour matrix
 
 
