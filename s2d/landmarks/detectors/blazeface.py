@@ -57,16 +57,16 @@ def _anchors(size: int, stride: int, count: int) -> Array:
     return np.repeat(np.stack([x.ravel(), y.ravel()], axis=-1), count, axis=0)
 
 
-def _letterbox(frame: Image, size: int) -> tuple[Float32, float, Array]:
-    """The whole frame in the middle of a black square: image, scale, and (x, y) of the frame's corner in it."""
+def _letterbox(frame: Image, size: int) -> tuple[Float32, Array, Array]:
+    """The whole frame in the middle of a black square: image, its (x, y) scale, and the frame's corner in it."""
     height, width = frame.shape[:2]
-    scale = size / max(height, width)
-    across, down = max(1, round(width * scale)), max(1, round(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    wanted = size / max(height, width)
+    across, down = max(1, round(width * wanted)), max(1, round(height * wanted))
+    method = cv2.INTER_AREA if wanted < 1 else cv2.INTER_LINEAR
     square = np.zeros((size, size, 3), np.float32)
     left, top = (size - across) // 2, (size - down) // 2
     square[top : top + down, left : left + across] = cv2.resize(frame, (across, down), interpolation=method)
-    return square, scale, np.array([left, top], dtype=np.float64)
+    return square, np.array([across / width, down / height]), np.array([left, top], dtype=np.float64)
 
 
 def _corners(pairs: Array) -> Array:

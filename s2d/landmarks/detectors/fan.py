@@ -11,6 +11,7 @@ import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -67,7 +68,9 @@ class FanDetector:
         found = self._finder.detect(frames)
         owners = [number for number, faces in enumerate(found) for _ in faces]
         regions = [crop_region(face.box) for faces in found for face in faces]
-        crops = [cut(frames[owner], region, CROP) for owner, region in zip(owners, regions, strict=True)]
+        places = zip(owners, regions, strict=True)
+        # black beyond the frame, as the network was trained
+        crops = [cut(frames[owner], region, CROP, outside=cv2.BORDER_CONSTANT) for owner, region in places]
         result: list[list[Face]] = [[] for _ in frames]
         for owner, region, maps in zip(owners, regions, self._heatmaps(crops), strict=True):
             result[owner].append(_face(maps, region))
