@@ -33,7 +33,7 @@ class LinkParameters:
     """Standard deviation of lids at rest against the head, over one frame."""
     lid_speed: float = 0.5
     """Change of the opening of the eyes between the two frames at which lids count as half at rest."""
-    lip_slack: float = 0.6
+    lip_slack: float = 1.0
     """Standard deviation of the flow of the lips, per pixel by which it misses a change of the mouth's opening."""
     tie: float = 0.02
     """Standard deviation between a frame and its repetition."""

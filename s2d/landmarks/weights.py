@@ -45,8 +45,8 @@ TABLE = (
     PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, rigid=True),
     PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, rigid=True),
     PartWeights(LIDS, 0.25, math.inf, 2.0),
-    PartWeights(PARTS["outer_lips"], 1.0, math.inf, 0.17, outward=0.04, around=MOUTH),
-    PartWeights(PARTS["inner_lips"], 1.0, math.inf, 0.17, outward=0.06, around=MOUTH),
+    PartWeights(PARTS["outer_lips"], 0.7, math.inf, 0.17, outward=0.04, around=MOUTH),
+    PartWeights(PARTS["inner_lips"], 0.7, math.inf, 0.17, outward=0.06, around=MOUTH),
     PartWeights(PUPILS, 0.5, math.inf, 0.3),
 )
 
