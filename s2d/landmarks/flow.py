@@ -103,7 +103,7 @@ class _Engine:
 
     def __init__(self, parameters: FlowParameters) -> None:
         self._parameters = parameters
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setFinestScale(parameters.finest_scale)
 
     def view(self, frame: Image, region: Region, area: Crop, probes: Float32) -> _View:

@@ -45,6 +45,6 @@ def solve(detections: Array, weight: Array, links: Mapping[int, Links]) -> Array
     absent = ~(weight > 0).any(axis=0)
     bands[reach, absent] += 1.0  # no zero pivot; blanked below
     flat = solveh_banded(bands.reshape(reach + 1, -1), right.reshape(-1, 2), check_finite=False)
-    solution = np.asarray(flat).reshape(landmarks, count, 2).transpose(1, 0, 2)
+    solution: Array = np.asarray(flat).reshape(landmarks, count, 2).transpose(1, 0, 2)
     solution[:, absent] = np.nan
     return solution

@@ -43,7 +43,7 @@ def follow(raw: Floats, size: int, interocular: float) -> list[Region]:
 
 def fill_gaps(values: Array) -> Array:
     """NaN in the columns of (T, N) interpolated over time, held at both ends; a column of nothing else stays NaN."""
-    filled = values.copy()
+    filled: Array = values.copy()
     frames, missing = np.arange(len(values)), np.isnan(values)
     for column in np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0)):
         known = frames[~missing[:, column]]
