@@ -84,7 +84,7 @@ class FaceDataModule(pl.LightningDataModule):
         shards = open_dataset(self.path)
         self.stored = _usable_crop(shards, self.size, asked)
         self.split = split_tracks(shards.tracks(), self.val_share, self.val_identities, asked)
-        self.provenance = {"layout": shards.metadata["layout"], "detector": shards.metadata["detector"]}
+        self.provenance = {key: str(shards.metadata[key]) for key in ("layout", "detector", "crop_size")}
         store = ClipStore(shards, self.landmarks, self.cache_mb * 2**20)
         store.clip(self.split.train[0].track_id)  # complains now rather than in a worker
         order = ClipOrder(len(self.split.train), self.visit, self.window, self.seed)

@@ -124,7 +124,7 @@ class PairDataset(Dataset[Sample]):
             image = decode_at(clip.jpeg[position], self.size, self.stored)
         except ValueError as error:
             raise S2DError("cannot read a stored crop", str(error), "curate the videos again") from error
-        return image.astype(np.float32) / np.float32(255)
+        return np.asarray(image / np.float32(255))
 
     def _points(self, clip: Clip, position: int) -> Float32:
         pixels = Crop(0, 0, self.stored).points(clip.points[position], self.size)

@@ -1,0 +1,56 @@
+"""Training checkpoints: written whole or not at all, read without unpickling, checked before anything is built."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from s2d.errors import S2DError
+from s2d.files import whole_file
+
+FOLDER, LAST = "checkpoints", "last.ckpt"
+_NEEDED = ("state_dict", "optimizer_states", "loops", "hyper_parameters")
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Lightning moves a finished file from the system's temporary folder, which may be another disk: not atomic."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ANN401
+        """Write beside `path`, flush, rename."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Read tensors and plain values only, whatever the trainer asks for; S2DError for anything else."""
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """All that a training checkpoint holds, on the CPU. Raises S2DError when it is missing, damaged or no such file."""
+    asked = f"cannot resume from {path}"
+    if not path.is_file():
+        raise S2DError(asked, "no such file", "give --out the folder of a run, or a .ckpt to --resume")
+    foreign = S2DError(asked, "it is no training checkpoint, or a damaged one", "give a .ckpt of s2d train")
+    if not zipfile.is_zipfile(path):
+        raise foreign
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, TypeError, LookupError) as error:
+        raise foreign from error
+    if not isinstance(content, Mapping) or any(key not in content for key in _NEEDED):
+        raise S2DError(asked, "it holds no training state", "give a .ckpt of s2d train")
+    return dict(content)
+
+
+def find_checkpoint(out: Path, resume: str) -> Path:
+    """The file meant by `--resume`: empty for the last of the run in `out`, else a file or the folder of a run."""
+    given = Path(resume) if resume else out
+    return given / FOLDER / LAST if given.is_dir() or not resume else given

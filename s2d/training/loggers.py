@@ -1,0 +1,109 @@
+"""Where a run is logged: a CSV file by default, or Weights & Biases, or TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import netrc
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlparse
+
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from s2d.errors import S2DError
+from s2d.geometry import Image
+from s2d.images import write_image
+
+KINDS = ("csv", "wandb", "tensorboard")
+METRICS = "metrics.csv"
+
+
+def is_main_process() -> bool:
+    """Is this the one process, of those that train together, that writes files?"""
+    return bool(vars(rank_zero_only).get("rank", 0) == 0)
+
+
+def make_logger(kind: str, out: Path, resumed_step: int | None = None) -> Logger:
+    """A logger that writes below `out`. A run resumed at `resumed_step` goes on in the same record.
+
+    Raises S2DError for an unknown kind or a package that is not installed.
+    """
+    if kind == "csv":
+        return _csv_logger(out, resumed_step)
+    if kind == "wandb":
+        return _wandb_logger(out)
+    if kind == "tensorboard":
+        return _tensorboard_logger(out)
+    raise S2DError(f"cannot log to {kind}", "there is no such logger", f"choose among {', '.join(KINDS)}")
+
+
+def _csv_logger(out: Path, resumed_step: int | None) -> CSVLogger:
+    """Lightning's own forgets what it finds; rows before the step that is resumed are kept here."""
+    kept = _rows(out / METRICS, resumed_step) if resumed_step is not None else []
+    logger = CSVLogger(out, name="", version="", flush_logs_every_n_steps=10)
+    for row in kept:
+        logger.log_metrics({key: value for key, value in row.items() if key != "step"}, int(row["step"]))
+    if kept:
+        logger.save()
+    return logger
+
+
+def _rows(path: Path, step: int) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        rows = [{key: float(text) for key, text in row.items() if text} for row in csv.DictReader(file)]
+    return [row for row in rows if row["step"] < step]
+
+
+def _wandb_logger(out: Path) -> WandbLogger:
+    """Never asks for an account: offline unless the user has logged in or set WANDB_MODE."""
+    import wandb
+
+    online = "WANDB_MODE" in os.environ or _logged_in(os.environ)
+    identifier = _run_id(out / "wandb-run-id")
+    quiet = wandb.Settings(console="off", silent=not online)
+    return WandbLogger(
+        name=out.name, save_dir=out, project="s2d", id=identifier, offline=not online, settings=quiet
+    )  # fmt: skip
+
+
+def _run_id(path: Path) -> str:
+    """The run's id, made once, so that a resumed run continues the same curves."""
+    if is_main_process() and not path.exists():
+        path.write_text(secrets.token_hex(4))
+    return path.read_text().strip() if path.exists() else "unused"
+
+
+def _logged_in(environment: Mapping[str, str]) -> bool:
+    """Has `wandb login` been done, or a key been set, for the server in use?"""
+    if environment.get("WANDB_API_KEY"):
+        return True
+    server = urlparse(environment.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    path = Path(environment.get("NETRC", "~/.netrc")).expanduser()
+    try:
+        return netrc.netrc(str(path)).authenticators(server) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def _tensorboard_logger(out: Path) -> TensorBoardLogger:
+    if not any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
+        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install tensorboard")
+    return TensorBoardLogger(out, name="", version="tensorboard")
+
+
+def log_picture(loggers: Sequence[Logger], out: Path, name: str, image: Image, step: int) -> None:
+    """Keep `image` (H, W, 3) as out/NAME/step-000000.png, and show it in the loggers that can show pictures."""
+    path = out / name / f"step-{step:06d}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, image)
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(name, [str(path)], step)
+        elif isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_image(name, image, step, dataformats="HWC")

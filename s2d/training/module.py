@@ -1,0 +1,138 @@
+"""The LightningModule: the animator, its losses and schedule, and the running average of its weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from s2d.errors import S2DError
+from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.models.blocks import warp
+from s2d.models.candidates import identity_grid
+from s2d.models.perceptual import perceptual_distance
+from s2d.models.prior import blend, motion_prior
+from s2d.training.objective import LossWeights, Objective
+
+_ANIMATOR = AnimatorConfig()
+_LOSSES = LossWeights()
+START = "s2d_val_start"
+
+
+class AnimatorModule(pl.LightningModule):
+    """Trains an animator on pairs of frames; validates and keeps the exponential average of its weights.
+
+    Batches are those of `s2d.training.pairs.PairDataset`.
+    """
+
+    def __init__(
+        self,
+        animator: AnimatorConfig = _ANIMATOR,
+        losses: LossWeights = _LOSSES,
+        lr: float = 1e-3,
+        warmup: int = 50,
+        weight_decay: float = 0.0,
+        ema_decay: float = 0.999,
+    ) -> None:
+        """What to train and how.
+
+        Args:
+            animator: architecture.
+            losses: weights of the losses and their schedule.
+            lr: learning rate of AdamW. Constant but for the warm-up, so that a run can always be resumed and
+                prolonged; the average of the weights does what a falling rate would.
+            warmup: steps over which the learning rate rises from zero.
+            weight_decay: of AdamW.
+            ema_decay: share of the average that each step keeps; less in the first steps, (1 + t) / (10 + t).
+        """
+        super().__init__()
+        self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)})
+        self.animator = Animator(animator)
+        self.average = copy.deepcopy(self.animator).requires_grad_(False)
+        self.objective = Objective(losses)
+        self.lr, self.warmup, self.weight_decay, self.ema_decay = lr, warmup, weight_decay, ema_decay
+        self.start: dict[str, float] = {}
+        """Validation figures before the first step; kept in checkpoints."""
+        self.validated_at = -1
+        """Step of the latest validation."""
+
+    def forward(self, batch: Mapping[str, Tensor]) -> AnimatorOutput:
+        """Animate with the averaged weights."""
+        output: AnimatorOutput = self.average(batch["source"], batch["source_points"], batch["driving_points"])
+        return output
+
+    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
+        """Weighted sum of the losses; each is logged as train_NAME."""
+        encoded = self.animator.encode_source(batch["source"], batch["source_points"])
+        output = self.animator.drive(encoded, batch["driving_points"])
+        following = self.animator.drive(encoded, batch["next_points"]) if "next" in batch else None
+        terms = self.objective(output, batch, self.global_step, following)
+        total = torch.stack(list(terms.values())).sum()
+        size = len(batch["source"])
+        self.log_dict({f"train_{name}": value.detach() for name, value in terms.items()}, batch_size=size)
+        self.log("train_loss", total.detach(), batch_size=size)
+        return total
+
+    def optimizer_step(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        """Step, then follow with the average."""
+        super().optimizer_step(*args, **options)
+        step = self.trainer.global_step
+        keep = min(self.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, current in zip(self.average.parameters(), self.animator.parameters(), strict=True):
+                mean.lerp_(current, 1 - keep)
+
+    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
+        """Logs the L1 of the animator, of the untrained prior and of the source as it is; and perceptual distances."""
+        output, driving = self(batch), batch["driving"]
+        untrained = prior_warp(batch["source"], batch["source_points"], batch["driving_points"])
+        figures = {
+            "val_l1": l1(output.image, driving),
+            "val_l1_prior": l1(untrained, driving),
+            "val_l1_copy": l1(batch["source"], driving),
+            "val_perceptual": perceptual_distance(output.image.float().clamp(0, 1), driving).mean(),
+            "val_perceptual_prior": perceptual_distance(untrained, driving).mean(),
+        }
+        self.log_dict(figures, batch_size=len(driving), sync_dist=True)
+
+    def on_validation_end(self) -> None:
+        """Remember when."""
+        self.validated_at = self.trainer.global_step
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401
+        """AdamW over the animator."""
+        optimizer = torch.optim.AdamW(self.animator.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / (self.warmup + 1)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the figures before the first step."""
+        checkpoint[START] = dict(self.start)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raises S2DError when the checkpoint holds another animator."""
+        theirs = checkpoint["hyper_parameters"].get("animator")
+        mine = self.hparams["animator"]
+        if theirs != mine:
+            differ = sorted(key for key in mine if not theirs or theirs.get(key) != mine[key])
+            why = f"its animator differs in {', '.join(differ)}"
+            raise S2DError("cannot resume", why, "resume with the configuration it began with")
+        self.start = dict(checkpoint.get(START, {}))
+
+
+def l1(image: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference, images in [0, 1] (what a picture cannot show is clipped first)."""
+    return (image.float().clamp(0, 1) - target).abs().mean()
+
+
+def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
+    """The source (B, 3, S, S) moved by the analytic prior alone: what an untrained animator gives."""
+    height, width = source.shape[-2:]
+    prior = motion_prior(source_points, driving_points, height, width)
+    displacement = blend(prior.displacement, prior.masks)
+    return warp(source, identity_grid(height, width, displacement) + displacement)

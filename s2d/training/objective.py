@@ -1,0 +1,98 @@
+"""The training objective: which losses count how much, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from s2d.errors import S2DError
+from s2d.models import losses
+from s2d.models.animator import AnimatorOutput
+from s2d.models.perceptual import Perceptual
+
+REACH = 0.06  # normalised: a lid's or lip's own width around the polygon, where its edge is drawn
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the losses in s2d.models.losses; one that is 0 is not computed."""
+
+    l1: float = 10.0
+    """Multi-scale L1 of the result."""
+    warped: float = 5.0
+    """Multi-scale L1 of the warped source before anything is painted: keeps the motion honest."""
+    perceptual: float = 1.0
+    """Perceptual distance of the result."""
+    eyes: float = 1.0
+    """L1 around the driving eyes, which are a hundredth of the picture."""
+    mouth: float = 1.0
+    """L1 around the driving lips."""
+    smoothness: float = 0.1
+    """Second differences of the flow."""
+    fold: float = 1.0
+    """Places where the flow turns inside out."""
+    mask_prior: float = 0.1
+    """Divergence of the masks from the prior's; fades to 0 at step `mask_prior_steps`."""
+    mask_prior_steps: int = 500
+    """Until then the masks learn close to the prior, afterwards freely."""
+    coherence: float = 0.0
+    """Error of the change from frame to frame; needs a third frame, so a step takes half as long again."""
+    network: str = "efficientnet"
+    """Perceptual network, a name in s2d.models.perceptual.NETWORKS."""
+
+    def __post_init__(self) -> None:
+        """Raises S2DError when a number cannot be meant."""
+        numbers = {name: value for name, value in vars(self).items() if name != "network"}
+        wrong = [f"{name}={value}" for name, value in numbers.items() if value < 0]
+        if wrong or self.mask_prior_steps == 0:
+            why = f"negative: {', '.join(wrong)}" if wrong else "mask_prior_steps is 0"
+            raise S2DError("cannot use these loss weights", why, "weights are 0 or more, steps 1 or more")
+
+
+class Objective(nn.Module):
+    """Weighted losses by name, each a scalar; their sum is what is minimised."""
+
+    def __init__(self, weights: LossWeights) -> None:
+        super().__init__()
+        self.weights = weights
+        self.perceptual = Perceptual(weights.network) if weights.perceptual else None
+
+    def forward(
+        self, output: AnimatorOutput, batch: Mapping[str, Tensor], step: int, following: AnimatorOutput | None = None
+    ) -> dict[str, Tensor]:
+        """`batch` as the output was made from; `following` the output for its third frame, for the coherence loss."""
+        weight, target = self.weights, batch["driving"]
+        terms = self._pictures(output.image, target) | self._parts(output.image, target, batch["driving_points"])
+        if weight.warped:
+            terms["warped"] = weight.warped * losses.multiscale_l1(output.warped, target)
+        if weight.smoothness:
+            terms["smoothness"] = weight.smoothness * losses.flow_smoothness(output.grid)
+        if weight.fold:
+            terms["fold"] = weight.fold * losses.fold_penalty(output.grid)
+        fading = weight.mask_prior * losses.decay(step, weight.mask_prior_steps)
+        if fading:
+            terms["mask_prior"] = fading * losses.mask_prior(output.masks, output.prior_masks)
+        if following is not None and weight.coherence:
+            change = losses.pair_loss(output.image, following.image, target, batch["next"])
+            terms["coherence"] = weight.coherence * change
+        return terms
+
+    def _pictures(self, image: Tensor, target: Tensor) -> dict[str, Tensor]:
+        terms = {"l1": self.weights.l1 * losses.multiscale_l1(image, target)}
+        if self.perceptual is not None:
+            terms["perceptual"] = self.weights.perceptual * self.perceptual(image, target)
+        return terms
+
+    def _parts(self, image: Tensor, target: Tensor, points: Tensor) -> dict[str, Tensor]:
+        height, width = target.shape[-2:]
+        terms = {}
+        for name, weight, polygons in (
+            ("eyes", self.weights.eyes, losses.EYES),
+            ("mouth", self.weights.mouth, losses.MOUTH),
+        ):
+            if weight:
+                where = losses.region(points, polygons, height, width, REACH)
+                terms[name] = weight * losses.weighted_l1(image, target, where)
+        return terms

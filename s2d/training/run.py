@@ -1,0 +1,204 @@
+"""One training run: LightningCLI's options in, a folder with logs, sheets, checkpoints and weights out."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from jsonargparse import ArgumentError
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from s2d.errors import S2DError
+from s2d.models.checkpoint import save_animator
+from s2d.training.callbacks import BarCallback, LastCheckpoint, SheetCallback
+from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint
+from s2d.training.datamodule import FaceDataModule
+from s2d.training.loggers import is_main_process, make_logger
+from s2d.training.module import START, AnimatorModule
+
+FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
+WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+
+
+class UsageError(Exception):
+    """Options that LightningCLI does not understand."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run is kept and how it begins."""
+
+    out: Path
+    """Folder for everything the run leaves."""
+    logger: str = "csv"
+    """One of `s2d.training.loggers.KINDS`."""
+    resume: Path | None = None
+    """Training checkpoint to go on from."""
+
+
+def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
+    """Train as the YAML `config` (a packaged name or a path) and LightningCLI `options` say.
+
+    Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
+    was parted) and seconds. Raises UsageError for wrong options, S2DError for wrong data, configuration or checkpoint.
+    """
+    started = time.monotonic()
+    try:
+        with quiet_lightning():
+            result = TrainingCLI(options, config_path(config), run).fit()
+    except MisconfigurationException as error:
+        raise S2DError("cannot train", _one_line(error), "change the --trainer options") from error
+    return {**result, "seconds": round(time.monotonic() - started, 1)}
+
+
+def config_path(name: str | Path) -> Path:
+    """The file of a packaged configuration, or of one of the user's own. Raises S2DError when there is neither."""
+    packaged = resources.files("s2d.training") / "configs"
+    own = Path(str(packaged / f"{name}.yaml"))
+    if own.is_file():
+        return own
+    if not Path(name).is_file():
+        names = sorted(item.name.removesuffix(".yaml") for item in packaged.iterdir() if item.name.endswith(".yaml"))
+        raise S2DError(f"cannot use the configuration {name}", "no such file", f"packaged are: {', '.join(names)}")
+    return Path(name)
+
+
+def holds_run(folder: Path) -> bool:
+    """Has training begun in this folder?"""
+    return (folder / CONFIG).exists()
+
+
+def claim(run: Run) -> None:
+    """Make the folder of a run. Raises S2DError when it holds another one, or cannot be written."""
+    asked = f"cannot train into {run.out}"
+    if run.resume is None and holds_run(run.out):
+        raise S2DError(asked, "it already holds a run", "go on with --resume, or choose another --out")
+    try:
+        run.out.mkdir(parents=True, exist_ok=True)
+        (run.out / FOLDER).mkdir(exist_ok=True)
+    except OSError as error:
+        raise S2DError(asked, error.strerror or str(error), "choose a folder that can be written") from error
+
+
+class TrainingCLI(LightningCLI):
+    """LightningCLI without subcommands, with this project's module, data and files."""
+
+    def __init__(self, options: Sequence[str], config: Path, run: Run) -> None:
+        self.run_folder, self.yaml = run, config
+        self.resumed = read_checkpoint(run.resume) if run.resume else None
+        super().__init__(
+            AnimatorModule,
+            FaceDataModule,
+            save_config_callback=None,
+            seed_everything_default=0,
+            parser_kwargs={"prog": "s2d train", "exit_on_error": False},
+            trainer_defaults={"enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0},
+            args=["--config", str(config), *options],
+            run=False,
+            auto_configure_optimizers=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What must agree is said once."""
+        parser.add_argument("--checkpoint_every", type=int, default=500, help="steps between two checkpoints")
+        parser.link_arguments("data.size", "model.animator.size")
+        parser.link_arguments("model.losses.coherence", "data.consecutive", compute_fn=bool)
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401
+        """Tell a wrong option from a wrong file."""
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            self._blame_the_file(parser)
+            raise UsageError(_one_line(error)) from error
+
+    def _blame_the_file(self, parser: LightningArgumentParser) -> None:
+        try:
+            parser.parse_args(["--config", str(self.yaml), "--data.path", "any"])
+        except ArgumentError as error:
+            remedy = "compare it with `s2d train --print_config`"
+            raise S2DError(f"cannot use the configuration {self.yaml}", _one_line(error), remedy) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:  # noqa: ANN401
+        """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
+        out, given = self.run_folder.out, self.config_init["trainer"]
+        self.datamodule.setup("fit")  # complains before a folder is made
+        if is_main_process() and not self.trying:
+            claim(self.run_folder)
+        if given["logger"] is None and not self.trying:
+            step = int(self.resumed["global_step"]) if self.resumed else None
+            kwargs["logger"] = make_logger(self.run_folder.logger, out, step)
+        mine = [SheetCallback(out), LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]), BarCallback()]
+        kwargs["callbacks"] = [*(given["callbacks"] or []), *mine]
+        kwargs["plugins"] = [*(given["plugins"] or []), WholeCheckpointIO()]
+        return super().instantiate_trainer(default_root_dir=str(out), **kwargs)
+
+    def fit(self) -> dict[str, Any]:
+        """Validate, train, validate; leave configuration, checkpoint and weights. Returns the figures of the run."""
+        trainer, model = self.trainer, self.model
+        if trainer.is_global_zero and not self.trying:
+            self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_none=False)
+        start = self.resumed.get(START, {}) if self.resumed else self._validate()
+        model.start = start
+        self._train()
+        end = self._validate() if model.validated_at != trainer.global_step else trainer.callback_metrics
+        figures = {name: float(end.get(name, math.nan)) for name in FIGURES}  # limit_val_batches may be 0
+        parted = {"validation": self.datamodule.split.note}
+        return {**self._keep(), "steps": trainer.global_step, "val_l1_start": start.get("val_l1"), **figures, **parted}
+
+    @property
+    def trying(self) -> bool:
+        """Is this --trainer.fast_dev_run, which keeps nothing?"""
+        return bool(self.config["trainer"]["fast_dev_run"])
+
+    def _train(self) -> None:
+        checkpoint = str(self.run_folder.resume) if self.resumed else None
+        try:
+            self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint)
+        except SystemExit as error:  # Lightning's answer to Ctrl-C
+            if self.trainer.interrupted:
+                raise KeyboardInterrupt from error
+            raise
+
+    def _validate(self) -> dict[str, float]:
+        found = self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
+        return dict(found[0]) if found else {}
+
+    def _keep(self) -> dict[str, str | None]:
+        weights, checkpoint = self.run_folder.out / WEIGHTS, self.run_folder.out / FOLDER / LAST
+        if self.trainer.is_global_zero and not self.trying:
+            save_animator(weights, self.model.average, self.datamodule.provenance)
+        kept = {"checkpoint": checkpoint, "weights": weights}
+        return {name: str(path) if path.exists() and not self.trying else None for name, path in kept.items()}
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) < 300 else f"{text[:300]} ..."
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Without Lightning's banners, tips and hints; errors are raised all the same."""
+    talkers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
+    levels = [logger.level for logger in talkers]
+    for logger in talkers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+            yield
+    finally:
+        for logger, level in zip(talkers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,122 @@
+"""s2d train: exit codes, one line for a mistake, one JSON object, where the run is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2d.cli import main
+from s2d.errors import S2DError
+from s2d.training import run as training_run
+from s2d.training.run import Run, UsageError
+
+RESULT = {
+    "checkpoint": "c", "weights": "w", "steps": 5, "val_l1_start": 0.04, "val_l1": 0.03, "val_l1_prior": 0.04,
+    "val_l1_copy": 0.06, "val_perceptual": 0.2, "val_perceptual_prior": 0.3, "validation": "1 of 3", "seconds": 9.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Sequence[str], str | Path, Run]]:
+    """Calls of `train`, which trains nothing here; the working folder is empty."""
+    calls: list[tuple[Sequence[str], str | Path, Run]] = []
+
+    def train(options: Sequence[str], config: str | Path, run: Run) -> Mapping[str, Any]:
+        calls.append((list(options), config, run))
+        return RESULT
+
+    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+def test_shorthands_and_options_passed_on(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    options = ["--trainer.max_steps", "300", "--model.lr=1e-4"]
+    assert main(["train", "--data", "D", *options, "--out", "runs/x", "--logger", "wandb"]) == 0
+    assert asked == [(["--data.path=D", *options], "tiny", Run(Path("runs/x"), "wandb"))]
+
+
+def test_the_folder_is_named_after_the_configuration(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    assert main(["train", "--data", "D", "--config", "some/own.yaml"]) == 0
+    assert asked[0][1:] == ("some/own.yaml", Run(Path("runs/own")))
+
+
+def test_a_second_run_gets_a_folder_of_its_own(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    Path("runs/tiny").mkdir(parents=True)
+    Path("runs/tiny/config.yaml").touch()
+    assert main(["train", "--data", "D"]) == 0
+    assert asked[0][2].out == Path("runs/tiny-2")
+
+
+def test_resume_takes_the_run_s_own_configuration(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    Path("runs/a").mkdir(parents=True)
+    Path("runs/a/config.yaml").touch()
+    assert main(["train", "--resume", "--out", "runs/a"]) == 0
+    own, last = Path("runs/a/config.yaml"), Path("runs/a/checkpoints/last.ckpt")
+    assert asked[0] == ([], own, Run(Path("runs/a"), "csv", last))
+
+
+def test_resume_from_a_file_into_a_new_folder(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    assert main(["train", "--data", "D", "--config", "tiny", "--resume", "x.ckpt", "--out", "runs/b"]) == 0
+    assert asked[0][1:] == ("tiny", Run(Path("runs/b"), "csv", Path("x.ckpt")))
+
+
+def test_trying_out(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    assert main(["train", "--data", "D", "--fast_dev_run"]) == 0
+    assert asked[0][0] == ["--data.path=D", "--trainer.fast_dev_run=true"]
+
+
+def test_json_is_exactly_one_object(asked: list[Any], capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--data", "D", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == RESULT
+
+
+def test_the_table_says_by_how_much_it_fell(asked: list[Any], capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--data", "D"]) == 0
+    shown = capsys.readouterr().out
+    assert "-25.0 %" in shown  # .03 after .04
+    assert "-50.0 %" in shown  # .03 for .06
+    assert "1 of 3" in shown
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def train(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(training_run, "train", train)
+
+
+def test_wrong_options_are_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    fail(monkeypatch, UsageError("unrecognized arguments: --trainer.max_stepz"))
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--data", "D", "--trainer.max_stepz", "3", "--out", str(tmp_path)])
+    assert stop.value.code == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("usage: s2d train")
+    assert shown.endswith("error: unrecognized arguments: --trainer.max_stepz\n")
+
+
+def test_mistakes_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    fail(monkeypatch, S2DError("cannot train on D", "it is empty", "curate first"))
+    assert main(["train", "--data", "D", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "s2d train: cannot train on D: it is empty; curate first\n"
+
+
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    fail(monkeypatch, KeyboardInterrupt())  # type: ignore[arg-type]
+    assert main(["train", "--data", "D", "--out", str(tmp_path)]) == 130
+
+
+def test_resume_of_an_unnamed_run(asked: list[Any], capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--data", "D", "--resume"]) == 1
+    assert "give its folder as --out" in capsys.readouterr().err
+
+
+def test_other_commands_still_refuse_what_they_do_not_know():
+    with pytest.raises(SystemExit) as stop:
+        main(["inspect", "x", "--trainer.max_steps", "3"])
+    assert stop.value.code == 2

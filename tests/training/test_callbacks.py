@@ -1,0 +1,74 @@
+"""Sheets show the right pictures in the right places; the bar counts; the last checkpoint is the last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from s2d import progress
+from s2d.models.animator import AnimatorOutput
+from s2d.training.callbacks import GAP, BarCallback, LastCheckpoint, sheet
+
+
+def test_a_sheet_is_rows_of_five_pictures():
+    size = 6
+    levels = iter((0.2, 0.4, 0.6, 0.8, 0.3))
+    source, driving, warped, image = (torch.full((2, 3, size, size), next(levels)) for _ in range(4))
+    image[1] = 1.7  # clipped
+    masks = torch.full((2, 8, size, size), 0.25)
+    output = AnimatorOutput(image, warped, torch.zeros(0), masks, masks, torch.zeros(0))
+    made = sheet({"source": source, "driving": driving}, output)
+    assert made.shape == (2 * size + GAP, 5 * size + 4 * GAP, 3)
+    middles = made[size // 2 :: size + GAP, size // 2 :: size + GAP, 0]
+    assert middles.tolist() == [[51, 102, 153, 204, 191], [51, 102, 153, 255, 191]]
+    assert (made[size : size + GAP] == 255).all()
+
+
+class FakeTrainer(SimpleNamespace):
+    """As much of a trainer as the callbacks look at."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"global_step": 0, "max_steps": -1, "fast_dev_run": False, "saved": []} | options)
+
+    def save_checkpoint(self, path: Path) -> None:
+        self.saved.append(self.global_step)
+
+
+@pytest.mark.parametrize(
+    ("stop", "limit", "saved"), [(7, 7, [3, 6, 7]), (7, -1, [3, 6, 7]), (6, -1, [3, 6]), (0, -1, [])]
+)
+def test_the_last_step_is_always_kept(stop: int, limit: int, saved: list[int]):
+    callback, trainer = LastCheckpoint(Path("x"), every=3), FakeTrainer(max_steps=limit)
+    for step in range(1, stop + 1):
+        trainer.global_step = step
+        callback.on_train_batch_end(trainer)
+    callback.on_train_end(trainer)
+    assert trainer.saved == saved
+
+
+def test_gradient_accumulation_saves_a_step_once():
+    callback, trainer = LastCheckpoint(Path("x"), every=1), FakeTrainer()
+    for trainer.global_step in (1, 1, 1, 2, 2):
+        callback.on_train_batch_end(trainer)
+    assert trainer.saved == [1, 2]
+
+
+def test_the_bar_counts_the_steps_that_are_left(monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+
+    def track(items: range, label: str) -> Any:
+        for item in items:
+            asked.append(item)
+            yield item
+
+    monkeypatch.setattr(progress, "track", track)
+    bar, trainer = BarCallback(), FakeTrainer(global_step=6, estimated_stepping_batches=10)
+    bar.on_train_start(trainer, SimpleNamespace())
+    bar.on_train_batch_end(trainer)
+    assert asked == [0, 1]
+    bar.on_train_end()
+    assert asked == [0, 1, 2, 3]

@@ -1,0 +1,87 @@
+"""Checkpoint files: whole or absent, never unpickled, told apart from everything else."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from s2d.errors import S2DError
+from s2d.training.checkpoints import WholeCheckpointIO, find_checkpoint, read_checkpoint
+
+CONTENT = {"state_dict": {}, "optimizer_states": [], "loops": {}, "hyper_parameters": {}, "x": torch.arange(3)}
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+def test_there_and_back(tmp_path: Path):
+    path = tmp_path / "new" / "last.ckpt"
+    WholeCheckpointIO().save_checkpoint(CONTENT, path)
+    assert torch.equal(read_checkpoint(path)["x"], CONTENT["x"])
+    assert [item.name for item in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "last.ckpt"
+    WholeCheckpointIO().save_checkpoint(CONTENT, path)
+    before = path.read_bytes()
+
+    def half_written(_: object, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", half_written)
+    with pytest.raises(S2DError, match="No space left"):
+        WholeCheckpointIO().save_checkpoint(CONTENT, path)
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_nothing_is_unpickled(tmp_path: Path):
+    hit = tmp_path / "hit"
+    bomb = tmp_path / "bomb.ckpt"
+    torch.save({**CONTENT, "bomb": Bomb(hit)}, bomb)
+    for load in (read_checkpoint, lambda path: WholeCheckpointIO().load_checkpoint(path, weights_only=False)):
+        with pytest.raises(S2DError, match="no training checkpoint"):
+            load(bomb)
+    assert not hit.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x80\x04K\x01.", pickle.dumps([1, 2]), b"PK\x03\x04zip"])
+def test_other_files_are_refused(tmp_path: Path, content: bytes):
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(S2DError, match="cannot resume from"):
+        read_checkpoint(path)
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path):
+    path = tmp_path / "x.ckpt"
+    torch.save(CONTENT, path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(S2DError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_weights_alone_do_not_resume(tmp_path: Path):
+    path = tmp_path / "x.ckpt"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(S2DError, match="no training state"):
+        read_checkpoint(path)
+
+
+def test_what_resume_means(tmp_path: Path):
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    assert find_checkpoint(tmp_path, "") == last
+    assert find_checkpoint(Path("other"), str(tmp_path)) == last
+    assert find_checkpoint(tmp_path, "a.ckpt") == Path("a.ckpt")

@@ -1,0 +1,156 @@
+"""The module: begins as the prior, averages its weights, and goes on after a stop as if there had been none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from s2d.errors import S2DError
+from s2d.models.animator import AnimatorConfig
+from s2d.models.checkpoint import load_animator
+from s2d.training.callbacks import LastCheckpoint
+from s2d.training.checkpoints import WholeCheckpointIO, read_checkpoint
+from s2d.training.datamodule import FaceDataModule
+from s2d.training.module import AnimatorModule, prior_warp
+from s2d.training.objective import LossWeights
+from s2d.training.run import quiet_lightning
+from tests.training.conftest import DatasetMaker
+
+SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8)
+LIGHT = LossWeights(perceptual=0.0)
+
+
+class Diary(pl.Callback):
+    """Remembers the sample numbers of every batch."""
+
+    def __init__(self) -> None:
+        self.numbers: list[list[int]] = []
+
+    def on_train_batch_start(self, trainer: object, module: object, batch: dict[str, torch.Tensor], _: int) -> None:
+        self.numbers.append(batch["number"].tolist())
+
+
+@pytest.fixture(scope="module")
+def data(make_dataset: DatasetMaker) -> Path:
+    return make_dataset()
+
+
+def make_module(**options: object) -> AnimatorModule:
+    torch.manual_seed(0)
+    return AnimatorModule(SMALL, LIGHT, warmup=3, **options)  # type: ignore[arg-type]
+
+
+def make_trainer(path: Path, *callbacks: pl.Callback, every: int = 3, **options: object) -> pl.Trainer:
+    return pl.Trainer(
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        accelerator="cpu",
+        devices=1,
+        callbacks=[LastCheckpoint(path, every), *callbacks],
+        plugins=[WholeCheckpointIO()],
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def fit(
+    data: Path, path: Path, steps: int, resume: Path | None = None, workers: int = 0, **options: object
+) -> tuple[AnimatorModule, list[list[int]]]:
+    module, diary = make_module(), Diary()
+    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4, workers=workers)
+    with quiet_lightning():
+        trainer = make_trainer(path, diary, max_steps=steps, check_val_every_n_epoch=None, **options)
+        trainer.fit(module, datamodule=loader, ckpt_path=resume)
+    return module, diary.numbers
+
+
+@pytest.mark.parametrize(
+    ("workers", "options"),
+    [(0, {}), (1, {"limit_train_batches": 2}), (0, {"limit_train_batches": 3}), (0, {"limit_train_batches": 4})],
+    ids=["one epoch", "epochs end before and after the stop", "an epoch ends at the stop", "and after it"],
+)
+def test_stopped_and_resumed_equals_straight(data: Path, tmp_path: Path, workers: int, options: dict[str, int]):
+    options = {"val_check_interval": 2, **options}
+    straight, numbers = fit(data, tmp_path / "straight.ckpt", 6, workers=workers, **options)
+    _, first = fit(data, tmp_path / "half.ckpt", 3, workers=workers, **options)
+    resumed, second = fit(data, tmp_path / "rest.ckpt", 6, tmp_path / "half.ckpt", workers, **options)
+    assert numbers == [list(range(4 * n, 4 * n + 4)) for n in range(6)]
+    assert first + second == numbers
+    one, other = (read_checkpoint(tmp_path / f"{name}.ckpt") for name in ("straight", "rest"))
+    assert one["global_step"] == other["global_step"] == 6
+    for (name, value), again in zip(straight.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(value, again), name
+    for slot, values in one["optimizer_states"][0]["state"].items():
+        for name, value in values.items():
+            assert torch.equal(value, other["optimizer_states"][0]["state"][slot][name])
+
+
+def test_it_begins_as_the_prior_and_leaves_it(data: Path, tmp_path: Path):
+    module, loader = make_module(), FaceDataModule(str(data), size=32, batch_size=4, val_pairs=8)
+    with quiet_lightning():
+        trainer = make_trainer(tmp_path / "last.ckpt", max_steps=8)
+        start = trainer.validate(module, datamodule=loader, verbose=False)[0]
+        trainer.fit(module, datamodule=loader)
+        end = trainer.validate(module, datamodule=loader, verbose=False)[0]
+    assert start["val_l1"] == start["val_l1_prior"]
+    assert end["val_l1_prior"] == start["val_l1_prior"]
+    assert end["val_l1_copy"] == start["val_l1_copy"]
+    assert end["val_l1"] < start["val_l1"]
+    assert set(start) == {"val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior"}
+
+
+def test_an_untrained_module_gives_the_prior_exactly(data: Path):
+    loader = FaceDataModule(str(data), size=32)
+    loader.setup()
+    batch = next(iter(loader.val_dataloader()))
+    with torch.no_grad():
+        output = make_module()(batch)
+    assert torch.equal(output.image, prior_warp(batch["source"], batch["source_points"], batch["driving_points"]))
+
+
+def test_the_average_follows_the_weights(data: Path, tmp_path: Path):
+    """With k kept, the average of a, b is k a + (1 - k) b; in the first step k is 1/10."""
+    before = {name: value.clone() for name, value in make_module().animator.named_parameters()}
+    module, _ = fit(data, tmp_path / "last.ckpt", 1)
+    moved = 0.0
+    for name, mean in module.average.named_parameters():
+        now = module.animator.get_parameter(name)
+        torch.testing.assert_close(mean, 0.1 * before[name] + 0.9 * now)
+        assert not mean.requires_grad
+        moved += float((now - before[name]).detach().abs().sum())
+    assert moved > 0
+
+
+def test_checkpoints_hold_plain_values_and_the_averaged_animator(data: Path, tmp_path: Path):
+    path = tmp_path / "last.ckpt"
+    module, _ = fit(data, path, 2)
+    content = torch.load(path, weights_only=True)
+    assert content["hyper_parameters"]["animator"] == vars(SMALL)
+    assert not [name for name in content["state_dict"] if not name.startswith(("animator.", "average."))]
+    for one, other in zip(load_animator(path).parameters(), module.average.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_another_architecture_does_not_resume(data: Path, tmp_path: Path):
+    path = tmp_path / "last.ckpt"
+    fit(data, path, 1)
+    module = AnimatorModule(AnimatorConfig(size=32, channels=16, motion_channels=8), LIGHT)
+    with quiet_lightning(), pytest.raises(S2DError, match="its animator differs in channels"):
+        make_trainer(tmp_path / "b.ckpt", max_steps=2).fit(
+            module, datamodule=FaceDataModule(str(data), size=32, batch_size=4), ckpt_path=path
+        )
+
+
+def test_the_coherence_loss_uses_the_third_frame(data: Path):
+    loader = FaceDataModule(str(data), size=32, batch_size=2, consecutive=True)
+    loader.setup()
+    module = AnimatorModule(SMALL, LossWeights(perceptual=0.0, coherence=1.0))
+    logged: dict[str, torch.Tensor] = {}
+    module.log_dict = lambda values, **_: logged.update(values)  # type: ignore[method-assign, assignment]
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
+    module.training_step(next(iter(loader.train_dataloader())), 0).backward()
+    assert logged["train_coherence"] > 0

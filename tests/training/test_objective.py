@@ -1,0 +1,74 @@
+"""Weights count as they say; nothing that is switched off is computed; the mask prior fades."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2d.errors import S2DError
+from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.training.objective import LossWeights, Objective
+from tests.training.conftest import face
+
+OFF = dict.fromkeys(("warped", "perceptual", "eyes", "mouth", "smoothness", "fold", "mask_prior"), 0.0)
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[AnimatorOutput, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    source, driving = torch.rand(2, 2, 3, 32, 32)
+    points = torch.stack([torch.from_numpy(face(at, 0.5)) for at in ((0.0, 0.0), (0.1, 0.05))])
+    output = Animator(AnimatorConfig(size=32, channels=8, motion_channels=8))(source, points, points.flip(0))
+    return output, {"source": source, "driving": driving, "driving_points": points.flip(0)}
+
+
+def test_only_l1(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
+    output, batch = case
+    terms = Objective(LossWeights(l1=2.0, **OFF))(output, batch, step=0)
+    assert set(terms) == {"l1"}
+    image, target = output.image, batch["driving"]
+    levels = [(image - target).abs().mean()]
+    for _ in range(2):
+        image, target = (t.unflatten(2, (-1, 2)).unflatten(4, (-1, 2)).mean((3, 5)) for t in (image, target))
+        levels.append((image - target).abs().mean())
+    torch.testing.assert_close(terms["l1"], 2 * torch.stack(levels).mean())
+
+
+@pytest.mark.parametrize("name", sorted(OFF))
+def test_every_weight_scales_its_term(case: tuple[AnimatorOutput, dict[str, torch.Tensor]], name: str):
+    output, batch = case
+    output = output._replace(masks=output.masks.flip(1), grid=output.grid + torch.rand_like(output.grid))
+    once, thrice = (Objective(LossWeights(**OFF | {name: w}))(output, batch, step=0)[name] for w in (1.0, 3.0))
+    assert once > 0
+    torch.testing.assert_close(thrice, 3 * once)
+
+
+def test_the_mask_prior_fades(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
+    output, batch = case
+    objective = Objective(LossWeights(**OFF | {"mask_prior": 1.0, "mask_prior_steps": 100}))
+    output = output._replace(masks=output.masks.flip(1))
+    start, half = (objective(output, batch, step=step)["mask_prior"] for step in (0, 50))
+    torch.testing.assert_close(half, start / 2)
+    assert "mask_prior" not in objective(output, batch, step=100)
+
+
+def test_coherence_forgives_a_constant_error(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
+    output, batch = case
+    batch = batch | {"next": batch["driving"].flip(0)}
+    objective = Objective(LossWeights(coherence=1.0))
+    exact = output._replace(image=batch["driving"] + 0.2), output._replace(image=batch["next"] + 0.2)
+    assert objective(exact[0], batch, 0, exact[1])["coherence"] < 1e-6
+    flicker = output._replace(image=batch["next"] - 0.2)
+    assert objective(exact[0], batch, 0, flicker)["coherence"] == pytest.approx(0.4, abs=1e-5)
+
+
+def test_the_perceptual_network_is_neither_trained_nor_kept():
+    objective = Objective(LossWeights())
+    assert not list(objective.parameters())
+    assert not objective.state_dict()
+
+
+@pytest.mark.parametrize("wrong", [{"l1": -1.0}, {"mask_prior_steps": 0}, {"network": "alexnet"}])
+def test_weights_that_cannot_be_meant(wrong: dict[str, object]):
+    with pytest.raises(S2DError):
+        Objective(LossWeights(**wrong))  # type: ignore[arg-type]

@@ -1,0 +1,185 @@
+"""Whole runs through LightningCLI: what is left behind, how mistakes are told, two processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from s2d.errors import S2DError
+from s2d.images import read_image
+from s2d.models.checkpoint import load_animator, read_header
+from s2d.training.checkpoints import find_checkpoint, read_checkpoint
+from s2d.training.run import Run, UsageError, config_path, train
+from tests.training.conftest import DatasetMaker
+
+SMALL = """
+seed_everything: 0
+checkpoint_every: 2
+trainer: {max_steps: 3, val_check_interval: 2, check_val_every_n_epoch: null, log_every_n_steps: 1,
+          accelerator: cpu, devices: 1}
+model:
+  animator: {channels: 8, motion_channels: 8}
+  losses: {perceptual: 0.0}
+data: {size: 32, batch_size: 4, val_pairs: 4}
+"""
+
+
+@pytest.fixture(scope="module")
+def data(make_dataset: DatasetMaker) -> Path:
+    return make_dataset()
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+def curve(out: Path, name: str) -> list[float]:
+    with (out / "metrics.csv").open(newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder):
+    out = tmp_path / "run"
+    result = train([f"--data.path={data}"], config, Run(out))
+    assert sorted(item.name for item in out.iterdir()) == [
+        "checkpoints", "config.yaml", "hparams.yaml", "metrics.csv", "model.safetensors", "sheets",
+    ]  # fmt: skip
+    assert [item.name for item in (out / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert sorted(item.name for item in (out / "sheets").iterdir()) == [f"step-{n:06d}.png" for n in (0, 2, 3)]
+    assert read_image(out / "sheets" / "step-000003.png").shape == (4 * 34 - 2, 5 * 34 - 2, 3)
+    assert result["steps"] == 3
+    assert result["val_l1_start"] == result["val_l1_prior"] == curve(out, "val_l1")[0]
+    assert result["val_l1"] == pytest.approx(curve(out, "val_l1")[-1])
+    assert result["validation"] == "1 of 3 identities held out: ann"
+    assert read_header(result["weights"]).data["detector"] == "made"
+    for one, other in zip(load_animator(out / "model.safetensors").parameters(),
+                          load_animator(result["checkpoint"]).parameters(), strict=True):  # fmt: skip
+        assert torch.equal(one, other)
+    assert yaml.safe_load((out / "config.yaml").read_text())["data"]["path"] == str(data)
+    assert not [w.message for w in recwarn if "lightning" in str(w.filename)]
+
+
+def test_resuming_goes_on_in_the_same_folder(data: Path, config: Path, tmp_path: Path):
+    """Stopped at 3, then on to 5, by the run's own configuration; the curve has every step once."""
+    straight, halved = Run(tmp_path / "straight"), Run(tmp_path / "halved")
+    train([f"--data.path={data}", "--trainer.max_steps=5"], config, straight)
+    first = train([f"--data.path={data}"], config, halved)
+    again = Run(halved.out, resume=find_checkpoint(halved.out, ""))
+    result = train(["--trainer.max_steps=5"], halved.out / "config.yaml", again)
+    assert curve(halved.out, "train_loss") == curve(straight.out, "train_loss")
+    assert result["val_l1_start"] == first["val_l1_start"]
+    one, other = (read_checkpoint(run.out / "checkpoints" / "last.ckpt") for run in (straight, halved))
+    assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
+
+
+def test_a_finished_run_is_not_overwritten(data: Path, config: Path, tmp_path: Path):
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(S2DError, match="already holds a run; go on with --resume"):
+        train([f"--data.path={data}"], config, Run(tmp_path))
+
+
+def test_trying_out_keeps_nothing(data: Path, config: Path, tmp_path: Path):
+    result = train([f"--data.path={data}", "--trainer.fast_dev_run=true"], config, Run(tmp_path / "run"))
+    assert result["steps"] == 1
+    assert result["weights"] is None
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_validation_or_steps(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.limit_val_batches=0", "--trainer.max_steps=0"]
+    result = train(options, config, Run(tmp_path / "run"))
+    assert (result["steps"], result["checkpoint"], result["val_l1_start"]) == (0, None, None)
+    assert math.isnan(result["val_l1"])
+    assert Path(result["weights"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--trainer.max_stepz=3"], "max_stepz"),
+        (["--trainer.max_steps=many"], "max_steps"),
+        (["--data.landmarks=best"], "landmarks"),
+        (["--model.animator.size=64"], "size"),  # follows data.size
+    ],
+)
+def test_wrong_options(data: Path, config: Path, tmp_path: Path, options: list[str], why: str):
+    with pytest.raises(UsageError, match=why):
+        train([f"--data.path={data}", *options], config, Run(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_data_must_be_named(config: Path, tmp_path: Path):
+    with pytest.raises(UsageError, match=r"data\.path"):
+        train([], config, Run(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("text", ["model: {lr: fast}", "modle: {lr: 1.0}", "[1, 2", "\x00"])
+def test_wrong_configuration_files(data: Path, tmp_path: Path, text: str):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(S2DError, match=r"cannot use the configuration .*wrong\.yaml"):
+        train([f"--data.path={data}"], path, Run(tmp_path / "run"))
+
+
+def test_wrong_data_makes_no_folder(config: Path, tmp_path: Path):
+    with pytest.raises(S2DError, match="no such file or folder"):
+        train([f"--data.path={tmp_path / 'none'}"], config, Run(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_the_machine_lacks(data: Path, config: Path, tmp_path: Path):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(S2DError, match="change the --trainer options"):
+        train([f"--data.path={data}", "--trainer.accelerator=gpu"], config, Run(tmp_path / "run"))
+
+
+def test_a_folder_that_cannot_be_made(data: Path, config: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(S2DError, match="cannot train into"):
+        train([f"--data.path={data}"], config, Run(tmp_path / "file" / "run"))
+
+
+def test_packaged_configurations(tmp_path: Path):
+    assert config_path("tiny").name == "tiny.yaml"
+    with pytest.raises(S2DError, match="packaged are: tiny"):
+        config_path("huge")
+
+
+def test_lightning_is_itself_again_afterwards(data: Path, config: Path, tmp_path: Path):
+    level, filters = logging.getLogger("pytorch_lightning").level, list(warnings.filters)
+    with pytest.raises(S2DError):
+        train([f"--data.path={tmp_path}"], config, Run(tmp_path / "run"))
+    assert logging.getLogger("pytorch_lightning").level == level
+    assert warnings.filters == filters
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(data: Path, config: Path, tmp_path: Path):
+    """Gradients are averaged over processes, so the losses agree but for the order of summation."""
+    one = train([f"--data.path={data}", "--trainer.max_steps=2"], config, Run(tmp_path / "one"))
+    command = [sys.executable, "-m", "s2d", "train", f"--data={data}", f"--config={config}", "--json"]
+    command += [f"--out={tmp_path / 'two'}", "--data.batch_size=2", "--trainer.max_steps=2"]
+    command += ["--trainer.strategy=ddp", "--trainer.devices=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
+    assert done.returncode == 0, done.stderr
+    two = json.loads(done.stdout)
+    assert two["val_l1_start"] == pytest.approx(one["val_l1_start"], rel=1e-6)
+    assert two["val_l1"] == pytest.approx(one["val_l1"], rel=1e-5)
+    weights, others = (load_animator(result["checkpoint"]).state_dict() for result in (one, two))
+    differ = torch.cat([(weights[name] - others[name]).abs().flatten() > 1e-6 for name in weights])
+    assert differ.float().mean() < 0.01  # AdamW divides by the gradient's size: where it is nearly 0, rounding shows
