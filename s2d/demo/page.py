@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from s2d.files import whole_file
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #5d6470; --line: #d8dce2; --paper: #fff; --tint: #f3f5f8; }
@@ -79,9 +80,8 @@ class Page:
             + "\n".join(self.blocks)
             + f"\n<footer>{html.escape(footer)}</footer>\n</body></html>\n"
         )
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(document, encoding="utf-8")
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            temporary.write_text(document, encoding="utf-8")
 
 
 def _base64(path: Path) -> str:

@@ -68,18 +68,20 @@ class Places:
         return self.out / "index.html"
 
 
-def run_demo(out: str | Path, *, steps: int = STEPS, say: Say = lambda line: None) -> dict[str, Any]:
+def run_demo(
+    out: str | Path, *, steps: int = STEPS, frames: int = FRAMES, say: Say = lambda line: None
+) -> dict[str, Any]:
     """Make the whole demo in folder `out`, which is emptied first if an earlier demo made it.
 
-    `say` is told each step. Returns the figures that the page shows. Raises S2DError when `out` cannot be written or
-    holds something else.
+    `steps` of training on clips of `frames` frames each; `say` is told each step. Returns the figures that the page
+    shows. Raises S2DError when `out` cannot be written or holds something else.
     """
     started = time.monotonic()
     places = Places(Path(out))
     _claim(places.out)
     page = Page("s2d: from a photo to a moving face", "Everything below was computed just now, on this machine.")
     say("1/5 making clips with known landmark motion")
-    clips = {variant: _make_clip(places, variant) for variant in VARIANTS}
+    clips = {variant: _make_clip(places, variant, frames) for variant in VARIANTS}
     say("2/5 curating them into a data set")
     dataset = _curate(places, page)
     say("3/5 measuring jitter against the truth")
@@ -107,10 +109,10 @@ def _claim(out: Path) -> None:
         raise S2DError(asked, error.strerror or str(error), "choose a folder that can be written") from error
 
 
-def _make_clip(places: Places, variant: str) -> SyntheticClip:
+def _make_clip(places: Places, variant: str, frames: int) -> SyntheticClip:
     if not places.photo.exists():
         write_image(places.photo, astronaut())
-    clip = make_clip(frames=FRAMES, variant=variant)
+    clip = make_clip(frames=frames, variant=variant)
     write_clip(clip, places.clips / f"{variant}.mp4")
     return clip
 
@@ -120,8 +122,8 @@ def _curate(places: Places, page: Page) -> Dataset:
     dataset = open_dataset(places.dataset)
     page.section(
         "1. Curated clips",
-        f"scikit-image's astronaut, made to turn, blink, speak and look around: {len(VARIANTS)} clips of {FRAMES} "
-        "frames. Faces were found, tracked, given one fixed crop each, aligned in time and stored as Parquet.",
+        f"scikit-image's astronaut, made to turn, blink, speak and look around: {len(VARIANTS)} clips. "
+        "Faces were found, tracked, given one fixed crop each, aligned in time and stored as Parquet.",
     )
     page.command(f"s2d curate {places.clips} --out {places.dataset}", f"s2d inspect {places.dataset}")
     rows = dataset.frames(str(dataset.tracks()["track_id"].iloc[-1]))
