@@ -12,7 +12,7 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d demo`."""
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to make; an earlier demo there is replaced")
-    parser.add_argument("--steps", type=int, default=400, help="training steps (default: 400, a minute or two)")
+    parser.add_argument("--steps", type=int, default=300, help="training steps (default: 300, a minute or two)")
 
 
 def run(args: argparse.Namespace) -> None:

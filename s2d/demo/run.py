@@ -29,7 +29,7 @@ from s2d.training.run import Run, train
 
 VARIANTS = ("calm", "fast")
 FRAMES = 150  # five seconds a clip
-STEPS = 400  # a minute or two on two cores
+STEPS = 300  # about a minute and a half on two cores
 SHOWN = ("nme_unbiased", "nmf", "nmf_static", "accel_error", "lag_frames", "gain_lid", "gain_lip", "gain_pupil")
 MARKER = "made-by-s2d-demo"
 

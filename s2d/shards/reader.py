@@ -173,6 +173,8 @@ def _whole_shard(folder: Path, shard: str) -> _Shard:
 
 
 def _lone_part(path: Path) -> _Shard:
+    if not _is_parquet(path):
+        raise S2DError(f"cannot open {path}", "it is no Parquet file", "give a folder made by `s2d curate`")
     file = _guard(path, lambda: pq.ParquetFile(path))
     with file:
         metadata = _checked_metadata(path, file.schema_arrow, "frames")
@@ -180,6 +182,11 @@ def _lone_part(path: Path) -> _Shard:
         ids = _guard(path, lambda: [file.read_row_group(n, ["track_id"])["track_id"][0].as_py() for n in groups])
         lengths = [file.metadata.row_group(n).num_rows for n in groups]
     return _Shard(None, None, path, ids, metadata, lengths)
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _checked_metadata(path: Path, schema: pa.Schema, table: str) -> dict[str, Any]:

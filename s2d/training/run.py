@@ -146,12 +146,21 @@ class TrainingCLI(LightningCLI):
 
     def fit(self) -> dict[str, Any]:
         """Validate, train, validate; leave configuration, checkpoint and weights. Returns the figures of the run."""
+        try:
+            return self._fit()
+        except SystemExit as error:  # Lightning's answer to Ctrl-C
+            if self.trainer.interrupted:
+                raise KeyboardInterrupt from error
+            raise
+
+    def _fit(self) -> dict[str, Any]:
         trainer, model = self.trainer, self.model
+        checkpoint = str(self.run_folder.resume) if self.resumed else None
         if trainer.is_global_zero and not self.trying:
-            self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_none=False)
+            self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_unset=False)
         start = self.resumed.get(START, {}) if self.resumed else self._validate()
         model.start = start
-        self._train()
+        trainer.fit(model, datamodule=self.datamodule, ckpt_path=checkpoint)
         end = self._validate() if model.validated_at != trainer.global_step else trainer.callback_metrics
         figures = {name: float(end.get(name, math.nan)) for name in FIGURES}  # limit_val_batches may be 0
         parted = {"validation": self.datamodule.split.note}
@@ -161,15 +170,6 @@ class TrainingCLI(LightningCLI):
     def trying(self) -> bool:
         """Is this --trainer.fast_dev_run, which keeps nothing?"""
         return bool(self.config["trainer"]["fast_dev_run"])
-
-    def _train(self) -> None:
-        checkpoint = str(self.run_folder.resume) if self.resumed else None
-        try:
-            self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint)
-        except SystemExit as error:  # Lightning's answer to Ctrl-C
-            if self.trainer.interrupted:
-                raise KeyboardInterrupt from error
-            raise
 
     def _validate(self) -> dict[str, float]:
         found = self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)

@@ -35,8 +35,8 @@ class Split:
 def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
     """Part the rows of a tracks table (columns track_id, identity, frames, valid_share).
 
-    An identity is held out if the hash of its name falls below `share`, so it stays on its side as a data set grows;
-    `identities` names them instead. With a single identity the last `share` of each track is held out.
+    Held out are the `share` of identities whose names have the smallest hashes: as a data set grows, hardly anyone
+    changes sides. `identities` names them instead. With a single identity the last `share` of each track is held out.
     Raises S2DError when nothing is left to train on or a named identity is not there.
     """
     found = tracks["frames"] * tracks["valid_share"].fillna(1.0)
@@ -53,20 +53,15 @@ def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] |
 
 
 def hold_out(people: Collection[str], share: float) -> set[str]:
-    """Names whose hash, a number in [0, 1), is below `share`: at least one, never all, none of a single person.
+    """The `share` of names that come first by their hash: at least one, never all, none of a single person.
 
     >>> hold_out(["ann"], 0.5), len(hold_out(["ann", "bob"], 0.0))
     (set(), 1)
     """
-    by_hash = sorted(people, key=_number)
+    by_hash = sorted(people, key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(by_hash) < 2:
         return set()
-    below = sum(_number(name) < share for name in by_hash)
-    return set(by_hash[: min(max(below, 1), len(by_hash) - 1)])
-
-
-def _number(name: str) -> float:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2.0**64
+    return set(by_hash[: min(max(round(share * len(by_hash)), 1), len(by_hash) - 1)])
 
 
 def _named(people: Collection[str], identities: Sequence[str], asked: str) -> set[str]:
