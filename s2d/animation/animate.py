@@ -82,20 +82,16 @@ def animate(
 
 def render(model: Animator, face: SourceFace, points: Float32) -> Iterator[Image]:
     """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop."""
+    whole, side = geometry.Crop(0, 0, face.size), model.config.size
     full = _tensor(face.image)
-    small = full
-    side = model.config.size
-    if face.size != side:
-        small = _tensor(geometry.Crop(0, 0, face.size).image(face.image, side))
-    own = _normalised(face.points, face.size)[None]
-    targets = _normalised(points, face.size)
+    small = full if face.size == side else _tensor(whole.image(face.image, side))
+    targets = _normalised(whole.points(points, side), side)
+    with torch.inference_mode():
+        encoded = model.encode_source(small, _normalised(whole.points(face.points, side), side)[None])
     for start in range(0, len(points), BATCH):
-        chunk = targets[start : start + BATCH]
-        count = len(chunk)
         with torch.inference_mode():
-            output = model(small.expand(count, -1, -1, -1), own.expand(count, -1, -1), chunk)
-            images = model.render(full.expand(count, -1, -1, -1), output)
-        yield from (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+            images = model.render(full, model.drive(encoded, targets[start : start + BATCH]))
+        yield from (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def _check(size: int | None, out: str | Path) -> None:

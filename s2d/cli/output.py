@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+PIPED_WIDTH = 160
 
 
 def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool) -> None:
@@ -16,9 +20,14 @@ def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool
     if as_json:
         print(json.dumps(_plain(result), ensure_ascii=False))
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, width=_width())
     for table in tables:
         console.print(table, markup=False) if isinstance(table, str) else console.print(table)
+
+
+def _width() -> int | None:
+    """The terminal's width; where there is no terminal, room enough that no cell is folded."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

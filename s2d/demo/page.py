@@ -6,6 +6,7 @@ import base64
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ img, video { display: block; max-width: 100%; height: auto; border-radius: 6px; 
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+.words { text-align: left; white-space: normal; }
 pre { background: var(--tint); padding: .7rem .9rem; border-radius: 6px; overflow-x: auto; font-size: .9rem; }
 footer { margin-top: 3rem; font-size: .9rem; }
 """
@@ -52,9 +53,10 @@ class Page:
         self.blocks.append(f"<pre>{html.escape(chr(10).join(lines))}</pre>")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """First column text, the others figures."""
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+        """Columns of words stand to the left, columns of figures to the right."""
+        words = [all(str(row[index])[:1].isalpha() for row in rows) for index in range(len(columns))]
+        head = "".join(map(_cell, repeat("th"), columns, words))
+        body = "".join(f"<tr>{''.join(map(_cell, repeat('td'), row, words))}</tr>" for row in rows)
         self.blocks.append(f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>')
 
     def picture(self, path: Path, caption: str) -> None:
@@ -82,6 +84,10 @@ class Page:
         )
         with whole_file(path) as temporary:
             temporary.write_text(document, encoding="utf-8")
+
+
+def _cell(tag: str, content: object, words: bool) -> str:
+    return f"<{tag}{' class=words' if words else ''}>{html.escape(str(content))}</{tag}>"
 
 
 def _base64(path: Path) -> str:

@@ -179,9 +179,9 @@ def _train(places: Places, page: Page, steps: int) -> dict[str, Any]:
     result = train(options, "tiny", Run(places.run))
     page.section(
         "3. Training",
-        f"{steps} steps of the 64-pixel animator took {result['seconds']:.0f} seconds. Validation L1 on held-out "
-        f"frames: {result['val_l1_copy']:.4f} when the source is merely copied, {result['val_l1_prior']:.4f} for the "
-        f"analytic prior before training, {result['val_l1']:.4f} after.",
+        f"{steps} steps of the 64-pixel animator took {result['seconds']:.0f} seconds. Validation L1 on the held-out "
+        f"end of each clip (the same person): {result['val_l1_copy']:.4f} when the source is merely copied, "
+        f"{result['val_l1_prior']:.4f} for the analytic prior before training, {result['val_l1']:.4f} after.",
     )
     page.command(f"s2d train --data {places.dataset} --config tiny --trainer.max_steps {steps}")
     figures.curve(places.out / "curve.png", places.run / METRICS_FILE, result["val_l1_prior"])

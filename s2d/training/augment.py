@@ -1,13 +1,14 @@
-"""What both frames of a pair go through together: mirror, colours, and a little noise on the landmarks."""
+"""What both frames of a pair go through together: mirror, move, colours, and a little noise on the landmarks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from s2d.geometry import Float32
+from s2d.geometry import Array, Float32, apply
 from s2d.landmarks.layout import MIRROR
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -19,6 +20,12 @@ class Augmentation:
 
     flip: float = 0.5
     """Probability of a mirrored pair."""
+    turn: float = 12.0
+    """Largest rotation of the picture, degrees."""
+    zoom: float = 0.15
+    """Largest natural logarithm of the factor by which the picture grows or shrinks."""
+    shift: float = 0.12
+    """Largest move along x and along y, normalised units (2 is the width of the image)."""
     brightness: float = 0.1
     """Largest shift of all channels, images being in [0, 1]."""
     contrast: float = 0.15
@@ -34,6 +41,9 @@ class Augmentation:
         """Change images (S, S, 3) in [0, 1] and normalised points (70, 2) of one track alike; only noise differs."""
         if rng.random() < self.flip:
             images, points = [mirror_image(image) for image in images], [mirror_points(p) for p in points]
+        if self.turn or self.zoom or self.shift:
+            matrix = self._similarity(rng)
+            images, points = [move_image(image, matrix) for image in images], [move_points(p, matrix) for p in points]
         shift = rng.uniform(-self.brightness, self.brightness)
         contrast = 1 + rng.uniform(-self.contrast, self.contrast)
         saturation = 1 + rng.uniform(-self.saturation, self.saturation)
@@ -41,8 +51,14 @@ class Augmentation:
         noisy = [(p + rng.normal(0, self.noise, p.shape)).astype(np.float32) for p in points]
         return coloured, noisy
 
+    def _similarity(self, rng: np.random.Generator) -> Array:
+        angle = np.deg2rad(rng.uniform(-self.turn, self.turn))
+        scale = np.exp(rng.uniform(-self.zoom, self.zoom))
+        cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+        return np.column_stack([[cos, sin], [-sin, cos], rng.uniform(-self.shift, self.shift, 2)])
 
-NONE = Augmentation(flip=0, brightness=0, contrast=0, saturation=0, noise=0)
+
+NONE = Augmentation(flip=0, turn=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, noise=0)
 
 
 def mirror_image(image: Float32) -> Float32:
@@ -58,6 +74,20 @@ def mirror_points(points: Float32) -> Float32:
     [0.5, 0.10000000149011612]
     """
     return np.ascontiguousarray(points[MIRROR] * np.array([-1, 1], np.float32))
+
+
+def move_image(image: Float32, matrix: Array) -> Float32:
+    """Resample (S, S, 3) under the affine map `matrix` (2, 3) of normalised coordinates; what comes in is mirrored."""
+    half = (len(image) - 1) / 2
+    offset = half * (matrix[:, 2] + 1 - matrix[:, :2].sum(1))  # of the same map of pixels
+    in_pixels = np.column_stack([matrix[:, :2], offset])
+    size = image.shape[1::-1]
+    return np.asarray(cv2.warpAffine(image, in_pixels, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
+
+
+def move_points(points: Float32, matrix: Array) -> Float32:
+    """Normalised points (70, 2) under the affine map `matrix` (2, 3)."""
+    return apply(matrix, points).astype(np.float32)
 
 
 def recolour(image: Float32, shift: float, contrast: float, saturation: float) -> Float32:

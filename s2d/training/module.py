@@ -13,10 +13,8 @@ from torch import Tensor
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
-from s2d.models.blocks import warp
-from s2d.models.candidates import identity_grid
 from s2d.models.perceptual import perceptual_distance
-from s2d.models.prior import blend, motion_prior
+from s2d.models.prior import prior_warp
 from s2d.training.objective import LossWeights, Objective
 
 _ANIMATOR = AnimatorConfig()
@@ -128,11 +126,3 @@ class AnimatorModule(pl.LightningModule):
 def l1(image: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference, images in [0, 1] (what a picture cannot show is clipped first)."""
     return (image.float().clamp(0, 1) - target).abs().mean()
-
-
-def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
-    """The source (B, 3, S, S) moved by the analytic prior alone: what an untrained animator gives."""
-    height, width = source.shape[-2:]
-    prior = motion_prior(source_points, driving_points, height, width)
-    displacement = blend(prior.displacement, prior.masks)
-    return warp(source, identity_grid(height, width, displacement) + displacement)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from s2d.landmarks import layout
-from s2d.training.augment import NONE, Augmentation, mirror_image, mirror_points, recolour
+from s2d.training.augment import NONE, Augmentation, mirror_image, mirror_points, move_image, move_points, recolour
 from tests.training.conftest import face
 
 RNG = np.random.default_rng(0)
@@ -34,9 +34,33 @@ def test_points_and_pixels_mirror_together():
     assert mirror_image(image)[round(float(y)), round(float(x))].all()
 
 
+def test_points_and_pixels_move_together():
+    """A smooth blob's centroid lands where the landmark at its centre lands."""
+    y, x = np.mgrid[:65, :65]
+    blob = np.exp(-((x - 40) ** 2 + (y - 24) ** 2) / 18).astype(np.float32)
+    points = np.full((70, 2), [40 / 32 - 1, 24 / 32 - 1], np.float32)
+    matrix = np.array([[1.1, -0.2, 0.05], [0.2, 1.1, -0.1]])
+    moved = move_image(np.repeat(blob[..., None], 3, 2), matrix)[..., 0]
+    centroid = np.array([(moved * x).sum(), (moved * y).sum()]) / moved.sum()
+    np.testing.assert_allclose((move_points(points, matrix)[0] + 1) * 32, centroid, atol=0.02)
+
+
+def test_moves_stay_within_their_strengths():
+    strong = replace(NONE, turn=10.0, zoom=0.2, shift=0.1)
+    square = np.zeros((70, 2), np.float32)
+    square[1] = [1, 0]
+    for seed in range(50):
+        origin, end = strong.apply([], [square], np.random.default_rng(seed))[1][0][:2]
+        assert np.abs(origin).max() <= 0.1
+        dx, dy = end - origin
+        assert abs(np.degrees(np.arctan2(dy, dx))) <= 10.0
+        assert abs(np.log(np.hypot(dx, dy))) <= 0.2 + 1e-6
+
+
 def test_both_frames_change_alike_but_noise_is_their_own():
     image, points = RNG.random((8, 8, 3), np.float32), np.zeros((70, 2), np.float32)
-    images, marks = Augmentation(noise=0.01).apply([image, image], [points, points], np.random.default_rng(5))
+    still = Augmentation(turn=0, zoom=0, shift=0, noise=0.01)
+    images, marks = still.apply([image, image], [points, points], np.random.default_rng(5))
     np.testing.assert_array_equal(images[0], images[1])
     assert not np.allclose(images[0], image)
     assert not np.allclose(marks[0], marks[1])
@@ -57,8 +81,10 @@ def test_recolour_by_hand():
     assert recolour(pixel, 5.0, 1.0, 1.0).max() == 1.0
 
 
-@pytest.mark.parametrize("strength", ["brightness", "contrast", "saturation"])
+@pytest.mark.parametrize("strength", ["turn", "zoom", "shift", "brightness", "contrast", "saturation"])
 def test_every_strength_does_something(strength: str):
     image = RNG.random((8, 8, 3), np.float32)
-    changed = replace(NONE, **{strength: 0.3}).apply([image], [], np.random.default_rng(2))[0][0]
+    changed = replace(NONE, **{strength: 9.0 if strength == "turn" else 0.3}).apply(
+        [image], [], np.random.default_rng(2)
+    )[0][0]
     assert np.abs(changed - image).max() > 0.01
