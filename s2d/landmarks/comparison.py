@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,15 +23,27 @@ from s2d.landmarks import jitter, layout
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.extract import find_tracks
+from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
 from s2d.landmarks.synthetic import SyntheticClip, write_clip
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
 
 Method = Callable[[Track, Iterable[Image]], Floats]
+
+
+def filtered(smooth: Filter) -> Method:
+    """The method that filters the detections and never looks at the picture."""
+    return lambda track, frames: smooth(track.raw, track.times)
+
+
 METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "raw": lambda track, frames: track.raw,
         "aligned": lambda track, frames: align(track, frames).points,
+        "one_euro": filtered(OneEuro()),
+        "savgol": filtered(SavitzkyGolay()),
+        "moving_average": filtered(MovingAverage()),
+        "rts": filtered(RauchTungStriebel()),
     }
 )
 ANOTHER_FACE = 1.0  # mean distance to the truth, in inter-ocular distances, beyond which a track is of something else
@@ -92,10 +105,24 @@ def compare_video(
 
 def compare_clip(clip: SyntheticClip, detector: Detector, methods: Mapping[str, Method] = METHODS) -> Comparison:
     """`compare_video` on a synthetic clip, through a real H.264 file that is removed afterwards."""
+    with _written(clip) as path:
+        return compare_video(path, detector, clip, methods)
+
+
+def find_clip(clip: SyntheticClip, detector: Detector) -> list[Track]:
+    """The tracks of a clip's face as the methods of `compare_clip` get them: from H.264, detections dropped."""
+    with _written(clip) as path, VideoReader(path) as reader:
+        tracks = find_tracks(reader, _Timed(detector, clip.dropped)).tracks
+    return [track for track in tracks if _same_face(track.raw, clip.truth[track.frames])]
+
+
+@contextmanager
+def _written(clip: SyntheticClip) -> Iterator[Path]:
+    """The clip as a video file, for as long as the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "synthetic.mp4"
         write_clip(clip, path)
-        return compare_video(path, detector, clip, methods)
+        yield path
 
 
 def _compare_track(

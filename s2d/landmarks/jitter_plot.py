@@ -17,7 +17,16 @@ from s2d.landmarks.comparison import ComparedTrack, Comparison
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS: MappingProxyType[str, str] = MappingProxyType({"raw": "#d1495b", "aligned": "#00798c"})
+COLOURS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "raw": "#d1495b",
+        "aligned": "#00798c",
+        "one_euro": "#edae49",
+        "savgol": "#8d6a9f",
+        "moving_average": "#7cb518",
+        "rts": "#6c757d",
+    }
+)
 TRUTH_COLOUR = "#222222"
 SECONDS_SHOWN = 4.0
 BROW, CHIN = 19, 8
@@ -43,7 +52,7 @@ def plot(comparison: Comparison, path: str | Path) -> None:
     _errors(axes[1, 1], track)
     _bars(axes[1, 2], comparison)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     with whole_file(Path(path)) as temporary:
         figure.savefig(temporary, dpi=110, format=Path(path).suffix.lstrip(".") or "png", metadata={})
 
@@ -107,7 +116,8 @@ def _bars(axis: Axes, comparison: Comparison) -> None:
         places = np.arange(len(names)) + width * (position - (len(methods) - 1) / 2)
         values = [figures[name] or 0.0 for name in names]
         bars = axis.bar(places, values, width, **_colour(method))
-        axis.bar_label(bars, fmt="%.2f", fontsize=7)
+        axis.bar_label(bars, fmt="%.2f", fontsize=7, rotation=90, padding=2)  # upright they stand over the next bar
+    axis.margins(y=0.2)
     axis.set_xticks(range(len(names)), [name.replace("_", "\n", 1) for name in names], fontsize=8)
     axis.set_title(f"tracks in all: {len(comparison.tracks)}; less is better", fontsize=10)
     axis.set_ylabel("%")
