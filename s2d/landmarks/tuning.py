@@ -1,9 +1,9 @@
 """The best parameters of a temporal filter, by grid search on tracks whose truth is known.
 
 The objective is the mean over tracks of nme_unbiased + nmf (see `jitter.py`; both in percent of the inter-ocular
-distance, less is better). Either alone is a bad judge: nme_unbiased is mostly the slow error that no filter can take
-away and hardly sees trembling; nmf hardly sees that a track lags or that a blink has been flattened. On detections
-both are near 1 percent, so the plain sum lets neither win and has no weight that somebody would have to choose.
+distance, less is better). Either alone is a bad judge: nme_unbiased is mostly slow error that no filter can take away
+and hardly sees trembling; nmf sees only changes of the error, so that a steady lag costs nothing. On detections both
+lie between 1 and 2 percent, so the plain sum lets neither win and has no weight that somebody would have to choose.
 """
 
 from __future__ import annotations
