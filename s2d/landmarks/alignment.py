@@ -3,10 +3,12 @@
 For each track, the points x minimise
 
     sum w_d(t,k) rho(|x(t,k) - d(t,k)|)  +  sum over steps s = 1, 2 of w_s(t,k) |x(t+s,k) - x(t,k) - f_s(t,k)|^2
+        +  sum w_a(t,k) |x(t-1,k) - 2 x(t,k) + x(t+1,k)|^2
 
 with detections d and optical flow f, all in a crop that follows the head. A detection is right on average but trembles;
-flow is exact from frame to frame but drifts. Their weights per part of the face stand in `weights.py`, the flow in
-`flow.py`, the linear system in `solver.py`. rho is robust (Geman and McClure), by iterated reweighting.
+flow is exact from frame to frame but drifts; heads do not shiver, which the weak last term says. Their weights per part
+of the face stand in `weights.py`, the flow in `flow.py`, the linear system in `solver.py`. rho is robust (Geman and
+McClure), by iterated reweighting.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from s2d.landmarks.stabilise import fill_gaps, follow
 from s2d.landmarks.tracking import Track
 from s2d.landmarks.weights import TABLE, PartWeights, column, outward
 
+UNEVEN = 1.5  # ratio of two neighbouring frame times from which a velocity says nothing about the next
+
 
 @dataclass(frozen=True)
 class AlignmentParameters:
@@ -44,7 +48,7 @@ class AlignmentParameters:
     """What becomes of the flow."""
     sigma: float = 1.0
     """Smoothing over time, in frames, of the detections where they only say where to look."""
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     """Changes with every change of the method that its parameters do not show."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,7 +80,8 @@ def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters
     probes = outward(guide, parameters.parts, parameters.interocular)
     flow = measure_flow(frames, regions, track.crop, probes, parameters.flow)
     links = make_links(flow, guide, parameters.parts, parameters.links)
-    points = _estimate(detections, links, parameters)
+    stiffness = _stiffness(track.times, flow.repeated, parameters)
+    points = _estimate(detections, links, stiffness, parameters)
     return Aligned(apply(invert(matrices), points).astype(np.float32), track.valid.copy())
 
 
@@ -86,13 +91,24 @@ def _guide(detections: Array, sigma: float) -> Array:
     return np.asarray(gaussian_filter1d(filled, sigma, axis=0, mode="nearest"))
 
 
-def _estimate(detections: Array, links: Mapping[int, Links], parameters: AlignmentParameters) -> Array:
+def _stiffness(times: Array, repeated: npt.NDArray[np.bool_], parameters: AlignmentParameters) -> Array:
+    """Weights (T - 2, 70) of the acceleration: none where frames are repeated or unevenly spaced in time."""
+    apart = np.diff(times)
+    even = np.maximum(apart[1:], apart[:-1]) < UNEVEN * np.minimum(apart[1:], apart[:-1])
+    steady = even & ~(repeated[2:] | repeated[1:-1])
+    return steady[:, None] / column(parameters.parts, "acceleration") ** 2
+
+
+def _estimate(
+    detections: Array, links: Mapping[int, Links], stiffness: Array, parameters: AlignmentParameters
+) -> Array:
     """Points (T, 70, 2): solve, weigh the detections by their distance, solve again."""
     present = np.isfinite(detections[..., 0])
     weight = present / column(parameters.parts, "detection") ** 2
     rejection = column(parameters.parts, "rejection")
-    points = solve(detections, weight, links)
+    points = solve(detections, weight, links, stiffness)
     for _ in range(parameters.rounds):
         distance = np.linalg.norm(np.where(present[..., None], points - detections, 0.0), axis=-1)
-        points = solve(detections, weight / (1 + (distance / rejection) ** 2) ** 2, links)
+        trusted = weight / (1 + (distance / rejection) ** 2) ** 2
+        points = solve(detections, trusted, links, stiffness)
     return points

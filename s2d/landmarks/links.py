@@ -25,7 +25,7 @@ class LinkParameters:
     """Rigid flow that strays this far from the head's motion, beyond twice the middle stray, counts half."""
     head: float = 0.5
     """Standard deviation of the head's motion, standing in for flow that strays, over one frame."""
-    stray_of_lips: float = 3.5
+    stray_of_lips: float = 6.0
     """Flow of lips this far from both the head's and the detected motion, beyond half of the latter, counts half."""
     head_for_lips: float = 1.0
     """Standard deviation of the head's motion where it stands in for the flow of lips, over one frame."""
@@ -33,7 +33,7 @@ class LinkParameters:
     """Standard deviation of lids at rest against the head, over one frame."""
     lid_speed: float = 0.5
     """Change of the opening of the eyes between the two frames at which lids count as half at rest."""
-    lip_slack: float = 1.0
+    lip_slack: float = 3.0
     """Standard deviation of the flow of the lips, per pixel by which it misses a change of the mouth's opening."""
     tie: float = 0.02
     """Standard deviation between a frame and its repetition."""

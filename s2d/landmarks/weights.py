@@ -22,6 +22,8 @@ class PartWeights:
     """A detection this far off keeps a quarter of its weight (Geman and McClure 1987); infinite: never rejected."""
     flow: float
     """Of the flow over one frame or two, where it agrees with itself."""
+    acceleration: float = math.inf
+    """Of the change of velocity from one frame to the next; infinite: free to start and stop."""
     rigid: bool = False
     """Moves with the head: where the flow does not, something passes in front, and the head's motion counts."""
     outward: float = 0.0
@@ -41,12 +43,12 @@ PUPILS = (RIGHT_PUPIL, LEFT_PUPIL)
 # Real motion of lids, lips and pupils is fast and small: there the detector counts more and is never rejected.
 # Flow is read a little off the edge of jaw (else it sees the background) and lips (else it sees teeth).
 TABLE = (
-    PartWeights(JAW, 2.0, 6.0, 0.05, rigid=True, outward=-0.05, around=NOSE),
-    PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, rigid=True),
-    PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, rigid=True),
+    PartWeights(JAW, 2.0, 6.0, 0.05, 0.2, rigid=True, outward=-0.05, around=NOSE),
+    PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, 0.2, rigid=True),
+    PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, 0.2, rigid=True),
     PartWeights(LIDS, 0.25, math.inf, 2.0),
-    PartWeights(PARTS["outer_lips"], 0.7, math.inf, 0.17, outward=0.04, around=MOUTH),
-    PartWeights(PARTS["inner_lips"], 0.7, math.inf, 0.17, outward=0.06, around=MOUTH),
+    PartWeights(PARTS["outer_lips"], 1.5, math.inf, 0.17, 1.0, outward=0.04, around=MOUTH),
+    PartWeights(PARTS["inner_lips"], 1.5, math.inf, 0.17, 1.0, outward=0.06, around=MOUTH),
     PartWeights(PUPILS, 0.5, math.inf, 0.3),
 )
 

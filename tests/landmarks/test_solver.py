@@ -9,7 +9,7 @@ from s2d.geometry import Array
 from s2d.landmarks.solver import Links, solve
 
 
-def dense(detections: Array, weight: Array, links: dict[int, Links]) -> Array:
+def dense(detections: Array, weight: Array, links: dict[int, Links], stiffness: Array | None = None) -> Array:
     """One row per square of the sum, one landmark at a time."""
     count, landmarks = weight.shape
     solution = np.full((count, landmarks, 2), np.nan)
@@ -23,6 +23,9 @@ def dense(detections: Array, weight: Array, links: dict[int, Links]) -> Array:
             for t in range(count - step):
                 rows.append(np.sqrt(link.weight[t, k]) * (np.eye(count)[t + step] - np.eye(count)[t]))
                 values.append(np.sqrt(link.weight[t, k]) * link.shift[t, k])
+        for t in range(count - 2 if stiffness is not None else 0):
+            rows.append(np.sqrt(stiffness[t, k]) * (np.eye(count)[t] - 2 * np.eye(count)[t + 1] + np.eye(count)[t + 2]))
+            values.append(np.zeros(2))
         if (weight[:, k] > 0).any():
             solution[:, k] = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)[0]
     return solution
@@ -46,6 +49,26 @@ def test_equals_dense_least_squares(steps: tuple[int, ...]) -> None:
     if not steps:
         weight[weight == 0], detections[np.isnan(detections)] = 1.0, 0.0
     np.testing.assert_allclose(solve(detections, weight, links), dense(detections, weight, links), atol=1e-10)
+
+
+@pytest.mark.parametrize("steps", [(1,), (1, 2), (1, 4)])
+def test_stiffness_equals_dense_least_squares(steps: tuple[int, ...]) -> None:
+    detections, weight, links = problem(steps)
+    stiffness = np.random.default_rng(5).uniform(0, 9, (len(weight) - 2, weight.shape[1]))
+    found = solve(detections, weight, links, stiffness)
+    np.testing.assert_allclose(found, dense(detections, weight, links, stiffness), atol=1e-10)
+    assert np.abs(found - solve(detections, weight, links)).max() > 0.1
+
+
+def test_stiffness_leaves_a_straight_line_alone() -> None:
+    line = np.arange(6.0)[:, None, None] * [2.0, -1.0]
+    np.testing.assert_allclose(solve(line, np.ones((6, 1)), {}, np.full((4, 1), 1e3)), line, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_frames_to_be_stiff(count: int) -> None:
+    points = np.arange(count * 2.0).reshape(count, 1, 2)
+    np.testing.assert_allclose(solve(points, np.ones((count, 1)), {}, np.ones((0, 1))), points)
 
 
 def test_a_landmark_never_seen_is_nan_and_disturbs_no_other() -> None:
