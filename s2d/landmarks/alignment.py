@@ -66,6 +66,16 @@ class Aligned:
     """(T, 70) False where a missing detection was bridged by flow."""
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """What the past, which is no longer at hand, says of the first frame."""
+
+    points: Array
+    """(70, 2) crop pixels."""
+    weight: Array
+    """(70,) inverse variance; 0 where nothing is known."""
+
+
 def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters | None = None) -> Aligned:
     """Align a track over its own frames, (H, W, 3) RGB each, read once and in order.
 
@@ -80,8 +90,8 @@ def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters
     probes = outward(guide, parameters.parts, parameters.interocular)
     flow = measure_flow(frames, regions, track.crop, probes, parameters.flow)
     links = make_links(flow, guide, parameters.parts, parameters.links)
-    stiffness = _stiffness(track.times, flow.repeated, parameters)
-    points = _estimate(detections, links, stiffness, parameters)
+    stiffness = accelerations(track.times, flow.repeated, parameters)
+    points = estimate(detections, links, stiffness, parameters)
     return Aligned(apply(invert(matrices), points).astype(np.float32), track.valid.copy())
 
 
@@ -91,7 +101,7 @@ def _guide(detections: Array, sigma: float) -> Array:
     return np.asarray(gaussian_filter1d(filled, sigma, axis=0, mode="nearest"))
 
 
-def _stiffness(times: Array, repeated: npt.NDArray[np.bool_], parameters: AlignmentParameters) -> Array:
+def accelerations(times: Array, repeated: npt.NDArray[np.bool_], parameters: AlignmentParameters) -> Array:
     """Weights (T - 2, 70) of the acceleration: none where frames are repeated or unevenly spaced in time."""
     apart = np.diff(times)
     even = np.maximum(apart[1:], apart[:-1]) < UNEVEN * np.minimum(apart[1:], apart[:-1])
@@ -99,16 +109,31 @@ def _stiffness(times: Array, repeated: npt.NDArray[np.bool_], parameters: Alignm
     return steady[:, None] / column(parameters.parts, "acceleration") ** 2
 
 
-def _estimate(
-    detections: Array, links: Mapping[int, Links], stiffness: Array, parameters: AlignmentParameters
+def estimate(
+    detections: Array,
+    links: Mapping[int, Links],
+    stiffness: Array,
+    parameters: AlignmentParameters,
+    anchor: Anchor | None = None,
 ) -> Array:
     """Points (T, 70, 2): solve, weigh the detections by their distance, solve again."""
     present = np.isfinite(detections[..., 0])
     weight = present / column(parameters.parts, "detection") ** 2
     rejection = column(parameters.parts, "rejection")
-    points = solve(detections, weight, links, stiffness)
+    points = solve(*_anchored(detections, weight, anchor), links, stiffness)
     for _ in range(parameters.rounds):
         distance = np.linalg.norm(np.where(present[..., None], points - detections, 0.0), axis=-1)
         trusted = weight / (1 + (distance / rejection) ** 2) ** 2
-        points = solve(detections, trusted, links, stiffness)
+        points = solve(*_anchored(detections, trusted, anchor), links, stiffness)
     return points
+
+
+def _anchored(detections: Array, weight: Array, anchor: Anchor | None) -> tuple[Array, Array]:
+    """Detections and weights with what is already known of the first frame taken in."""
+    if anchor is None:
+        return detections, weight
+    total = weight[0] + anchor.weight
+    known = np.nan_to_num(weight[0, :, None] * detections[0]) + np.nan_to_num(anchor.weight[:, None] * anchor.points)
+    mixed, weights = detections.copy(), weight.copy()
+    mixed[0], weights[0] = known / np.maximum(total, 1e-12)[:, None], total
+    return mixed, weights

@@ -57,7 +57,7 @@ class FlowLinks:
 
 
 @dataclass(frozen=True)
-class _View:
+class FlowView:
     """One frame as the flow sees it."""
 
     grey: Gray
@@ -66,6 +66,11 @@ class _View:
     """(GLANCE, GLANCE) samples of the frame, at places that do not move with the face."""
     probes: Float32
     """(70, 2) where the flow is read."""
+
+    def change(self, other: FlowView) -> float:
+        """Largest mean absolute difference of any 8 x 8 block of the glances, in grey levels."""
+        difference = np.abs(self.glance.astype(np.int16) - other.glance)
+        return float(difference.reshape(GLANCE // 8, 8, GLANCE // 8, 8).mean(axis=(1, 3)).max())
 
 
 def measure_flow(
@@ -83,22 +88,22 @@ def measure_flow(
     shift = {step: np.zeros((count - step, landmarks, 2)) for step in steps}
     trust = {step: np.ones((count - step, landmarks)) for step in steps}
     change = np.zeros(count)
-    engine = _Engine(parameters)
-    seen: deque[_View] = deque(maxlen=max(parameters.steps))
+    engine = FlowEngine(parameters)
+    seen: deque[FlowView] = deque(maxlen=max(parameters.steps))
     for t, (frame, region) in enumerate(zip(frames, regions, strict=True)):
         view = engine.view(frame, region, area, places[t])
-        change[t] = _change(seen[-1].glance, view.glance) if seen else 0.0
+        change[t] = view.change(seen[-1]) if seen else 0.0
         for step in (step for step in steps if step <= t):
             shift[step][t - step], trust[step][t - step] = engine.link(seen[-step], view)
         seen.append(view)
     repeated = _repeated(change, parameters)
     if 1 in shift:
         matrices = np.stack([region.matrix(parameters.size) for region in regions])
-        shift[1][repeated[1:]] = _carried(matrices, probes)[repeated[1:]]
+        shift[1][repeated[1:]] = carried(matrices, probes)[repeated[1:]]
     return FlowLinks(shift, trust, repeated)
 
 
-class _Engine:
+class FlowEngine:
     """DIS with its parameters; holds buffers, so one per thread."""
 
     def __init__(self, parameters: FlowParameters) -> None:
@@ -106,13 +111,13 @@ class _Engine:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setFinestScale(parameters.finest_scale)
 
-    def view(self, frame: Image, region: Region, area: Crop, probes: Float32) -> _View:
+    def view(self, frame: Image, region: Region, area: Crop, probes: Float32) -> FlowView:
         size = self._parameters.size
         grey = cv2.cvtColor(cut(frame, region, size).astype(np.uint8), cv2.COLOR_RGB2GRAY)
         blurred = cv2.GaussianBlur(grey, (0, 0), self._parameters.blur)
-        return _View(blurred, _glance(frame, area), probes)
+        return FlowView(blurred, _glance(frame, area), probes)
 
-    def link(self, before: _View, after: _View) -> tuple[Array, Array]:
+    def link(self, before: FlowView, after: FlowView) -> tuple[Array, Array]:
         """Shift (70, 2) and trust (70,): the mean of the flow there and of the reversed flow back, by trust."""
         forward = self._dis.calc(before.grey, after.grey, None)
         backward = self._dis.calc(after.grey, before.grey, None)
@@ -137,7 +142,7 @@ def _sample(field: Float32, points: Float32) -> Float32:
     return np.asarray(cv2.remap(field, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0])
 
 
-def _carried(matrices: Array, probes: Floats) -> Array:
+def carried(matrices: Array, probes: Floats) -> Array:
     """Shifts (T - 1, 70, 2) of what stays where it is in the frame: it moves in the crops as these move."""
     return np.nan_to_num(apply(matrices[1:], apply(invert(matrices[:-1]), probes[:-1])) - probes[:-1])
 
@@ -147,9 +152,14 @@ def _repeated(change: Array, parameters: FlowParameters) -> npt.NDArray[np.bool_
     around = np.ones(2 * NEIGHBOURS + 1, bool)
     around[NEIGHBOURS] = False
     usual = percentile_filter(change, 75, footprint=around, mode="mirror")
-    repeated = (change < parameters.repeat_change) & (change < parameters.repeat_share * usual)
+    repeated = repeats(change, usual, parameters)
     repeated[0] = False
-    return np.asarray(repeated)
+    return repeated
+
+
+def repeats(change: Array, usual: Array, parameters: FlowParameters) -> npt.NDArray[np.bool_]:
+    """Is a `change` since the frame before so small, also beside the `usual` one, that it is the same picture?"""
+    return np.asarray((change < parameters.repeat_change) & (change < parameters.repeat_share * usual))
 
 
 def _glance(frame: Image, area: Crop) -> Gray:
@@ -157,9 +167,3 @@ def _glance(frame: Image, area: Crop) -> Gray:
     columns = np.linspace(area.left, area.left + area.side - 1, GLANCE).astype(int)
     inside = np.clip(rows, 0, frame.shape[0] - 1)[:, None], np.clip(columns, 0, frame.shape[1] - 1)
     return np.asarray(frame[inside[0], inside[1], 1])
-
-
-def _change(one: Gray, other: Gray) -> float:
-    """Largest mean absolute difference of any 8 x 8 block, in grey levels."""
-    difference = np.abs(one.astype(np.int16) - other)
-    return float(difference.reshape(GLANCE // 8, 8, GLANCE // 8, 8).mean(axis=(1, 3)).max())

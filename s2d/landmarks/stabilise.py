@@ -14,6 +14,7 @@ STEADY = [*range(17, 36), 36, 39, 42, 45]  # brows, nose, eye corners: what move
 LEAST_POINTS = 6  # fewer valid steady points do not fix a similarity
 EYES_TO_RADIUS = 0.455  # radius of the steady points over the inter-ocular distance, on a frontal face
 SIGMA_FRAMES = 2.0
+CATCH_UP = 0.5  # share of the way to the newest detection that the region goes in one frame
 
 
 def follow(raw: Floats, size: int, interocular: float) -> list[Region]:
@@ -27,18 +28,46 @@ def follow(raw: Floats, size: int, interocular: float) -> list[Region]:
     known = np.isfinite(steady).all(axis=-1).sum(axis=-1) >= LEAST_POINTS
     if not known.any():
         raise ValueError("no frame has enough landmarks to follow")
-    reference = _reference(steady[known]) * interocular * EYES_TO_RADIUS
-    fits = invert(similarity_fit(steady[known], reference))  # crop-like coordinates around (0, 0) to frame pixels
+    everywhere = np.full((len(known), 4), np.nan)
+    everywhere[known] = _motion(steady[known], _reference(steady[known]), interocular)
+    return [_region(motion, size) for motion in _smooth(fill_gaps(everywhere))]
+
+
+class Follower:
+    """`follow` one frame at a time, without looking ahead: the region trails the face by about a frame."""
+
+    def __init__(self, size: int, interocular: float) -> None:
+        self._size, self._interocular = size, interocular
+        self._reference: Array | None = None
+        self._state: Array | None = None
+
+    def update(self, raw: Floats) -> Region | None:
+        """Region of the next frame, `raw` (70, 2) frame pixels; None until a frame has enough points."""
+        steady = np.asarray(raw, np.float64)[None, STEADY]
+        if np.isfinite(steady).all(axis=-1).sum() >= LEAST_POINTS:
+            if self._reference is None:
+                self._reference = _reference(steady)
+            (seen,) = _motion(steady, self._reference, self._interocular)
+            if self._state is None:
+                self._state = seen
+            seen[3] += 2 * math.pi * round((self._state[3] - seen[3]) / (2 * math.pi))
+            self._state = self._state + CATCH_UP * (seen - self._state)
+        return None if self._state is None else _region(self._state, self._size)
+
+
+def _motion(steady: Array, reference: Array, interocular: float) -> Array:
+    """Middle x, y, logarithm of scale, angle (N, 4) of faces with steady points (N, 22, 2)."""
+    fits = invert(similarity_fit(steady, reference * interocular * EYES_TO_RADIUS))  # to frame pixels
     # a face reaches from -.6 to 1.5 eye distances above and below the middle of its steady points
     middle = apply(fits, np.array([[0.0, 0.4 * interocular]]))[:, 0]
     across = fits[:, :, 0]
-    motion = np.column_stack(
-        [middle, np.log(np.linalg.norm(across, axis=1)), np.unwrap(np.arctan2(across[:, 1], across[:, 0]))]
-    )
-    everywhere = np.full((len(known), 4), np.nan)
-    everywhere[known] = motion
-    smooth = _smooth(fill_gaps(everywhere))
-    return [Region(x, y, size * math.exp(scale), angle) for x, y, scale, angle in smooth.tolist()]
+    angle = np.unwrap(np.arctan2(across[:, 1], across[:, 0]))
+    return np.column_stack([middle, np.log(np.linalg.norm(across, axis=1)), angle])
+
+
+def _region(motion: Array, size: int) -> Region:
+    x, y, scale, angle = motion.tolist()
+    return Region(x, y, size * math.exp(scale), angle)
 
 
 def fill_gaps(values: Array) -> Array:

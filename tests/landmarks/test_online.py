@@ -1,0 +1,95 @@
+"""Alignment frame by frame: better than raw, late by exactly the lag, blind to the future, and unmoved by cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from s2d.geometry import Float32
+from s2d.landmarks.alignment import align
+from s2d.landmarks.online import OnlineAligner, OnlineFrame
+from tests.landmarks.moving_face import MovingFace, detected, flicker, moving_face
+
+
+@pytest.fixture(scope="module")
+def face(astronaut_points: Float32) -> MovingFace:
+    return moving_face(astronaut_points)
+
+
+def run(face: MovingFace, raw: Float32, lag: int) -> list[OnlineFrame]:
+    aligner = OnlineAligner(lag)
+    found = [
+        aligner.update(frame, points, t / 25) for t, (frame, points) in enumerate(zip(face.frames, raw, strict=True))
+    ]
+    return [frame for frame in found if frame is not None] + aligner.finish()
+
+
+@pytest.mark.parametrize("lag", [0, 2])
+def test_flicker_falls_and_every_frame_is_answered_once(face: MovingFace, lag: int) -> None:
+    raw = detected(face.truth).raw
+    frames = run(face, raw, lag)
+    assert [frame.number for frame in frames] == list(range(len(raw)))
+    assert [frame.time for frame in frames] == [t / 25 for t in range(len(raw))]
+    points = np.stack([frame.points for frame in frames])
+    assert points.dtype == np.float32
+    assert flicker(points, face.truth) < flicker(raw, face.truth) / 2
+
+
+def test_not_far_from_the_offline_aligner(face: MovingFace) -> None:
+    track = detected(face.truth)
+    offline = align(track, iter(face.frames)).points
+    online = np.stack([frame.points for frame in run(face, track.raw, 3)])
+    apart = np.linalg.norm(online - offline, axis=-1).mean()
+    assert apart < np.linalg.norm(track.raw - offline, axis=-1).mean()
+
+
+def test_answers_come_late_by_the_lag(face: MovingFace) -> None:
+    raw, aligner = detected(face.truth).raw, OnlineAligner(lag=2)
+    answers = [aligner.update(face.frames[t], raw[t], t / 25) for t in range(5)]
+    assert [None if frame is None else frame.number for frame in answers] == [None, None, 0, 1, 2]
+    assert [frame.number for frame in aligner.finish()] == [3, 4]
+    assert aligner.finish() == []
+
+
+def test_the_future_has_no_influence_on_what_was_answered(face: MovingFace) -> None:
+    raw = detected(face.truth).raw
+    other = raw.copy()
+    other[8:] += 30
+    first, second = (np.stack([frame.points for frame in run(face, points, 0)[:8]]) for points in (raw, other))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_gap_is_bridged_and_marked(face: MovingFace) -> None:
+    raw = detected(face.truth).raw.copy()
+    raw[10:13] = np.nan
+    frames = run(face, raw, 1)
+    assert not np.stack([frame.observed for frame in frames])[10:13].any()
+    error = np.linalg.norm(np.stack([frame.points for frame in frames])[10:13] - face.truth[10:13], axis=-1)
+    assert error.mean() < 4.0
+
+
+def test_nothing_before_the_first_face(face: MovingFace) -> None:
+    raw = detected(face.truth).raw.copy()
+    raw[:3] = np.nan
+    frames = run(face, raw, 0)
+    assert frames[0].number == 3
+    assert np.isfinite(frames[0].points).all()
+
+
+def test_reset_forgets_everything(face: MovingFace) -> None:
+    raw, aligner = detected(face.truth).raw, OnlineAligner()
+    for t in range(6):
+        aligner.update(face.frames[t], raw[t] + 40, t / 25)
+    aligner.reset()
+    again = [aligner.update(face.frames[t], raw[t], t / 25) for t in range(4)]
+    fresh = run(face, raw, 0)[:4]
+    for one, other in zip(again, fresh, strict=True):
+        assert one is not None
+        assert one.number == other.number
+        np.testing.assert_array_equal(one.points, other.points)
+
+
+@pytest.mark.parametrize("lag", [-1, 4])
+def test_an_impossible_lag(lag: int) -> None:
+    with pytest.raises(ValueError, match="lag"):
+        OnlineAligner(lag)
