@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -25,16 +26,28 @@ from s2d.landmarks import jitter, layout
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.extract import find_tracks
+from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
 from s2d.landmarks.synthetic import SyntheticClip, write_clip
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
 
 Frames = Callable[[], Iterator[Image]]  # reads the frames of a track once more, one by one
 Method = Callable[[Track, Iterable[Image]], Floats]
+
+
+def filtered(smooth: Filter) -> Method:
+    """The method that filters the detections and never looks at the picture."""
+    return lambda track, frames: smooth(track.raw, track.times)
+
+
 METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "raw": lambda track, frames: track.raw,
         "aligned": lambda track, frames: align(track, frames).points,
+        "one_euro": filtered(OneEuro()),
+        "savgol": filtered(SavitzkyGolay()),
+        "moving_average": filtered(MovingAverage()),
+        "rts": filtered(RauchTungStriebel()),
     }
 )
 ANOTHER_FACE = 1.0  # mean distance to the truth, in inter-ocular distances, beyond which a track is of something else
@@ -155,11 +168,25 @@ def compare_clip(clip: SyntheticClip, detector: Detector, methods: Mapping[str, 
 
     The frames that its tracks read again are the clip's own, without H.264's losses.
     """
+    with _written(clip) as path:
+        tracks = compare_video(path, detector, clip, methods).tracks
+    return Comparison([replace(track, frames=_rendered(clip, track.times)) for track in tracks])
+
+
+def find_clip(clip: SyntheticClip, detector: Detector) -> list[Track]:
+    """The tracks of a clip's face as the methods of `compare_clip` get them: from H.264, detections dropped."""
+    with _written(clip) as path, VideoReader(path) as reader:
+        tracks = find_tracks(reader, _Timed(detector, clip.dropped)).tracks
+    return [track for track in tracks if _same_face(track.raw, clip.truth[track.frames])]
+
+
+@contextmanager
+def _written(clip: SyntheticClip) -> Iterator[Path]:
+    """The clip as a video file, for as long as the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "synthetic.mp4"
         write_clip(clip, path)
-        tracks = compare_video(path, detector, clip, methods).tracks
-    return Comparison([replace(track, frames=_rendered(clip, track.times)) for track in tracks])
+        yield path
 
 
 def compare_track(footage: Footage, methods: Mapping[str, Method] = METHODS) -> ComparedTrack | None:

@@ -12,6 +12,7 @@ import skimage.data
 
 from s2d.cli import main
 from s2d.geometry import Image
+from s2d.landmarks.comparison import METHODS
 from s2d.landmarks.detectors.base import Face
 from s2d.landmarks.synthetic import clip as clip_module
 from s2d.landmarks.synthetic import make_clip, write_clip
@@ -67,7 +68,7 @@ def test_json_of_a_video(video: Path, capsys: pytest.CaptureFixture[str]) -> Non
     result = json.loads(output)
     assert result["video"] == str(video)
     assert result["tracks"] == 1
-    assert set(result["methods"]) == {"raw", "aligned"}
+    assert list(result["methods"]) == list(METHODS)
     for figures in result["methods"].values():
         assert set(figures) >= FIGURES
         assert figures["nme"] is None

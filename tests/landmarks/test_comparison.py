@@ -12,9 +12,11 @@ import skimage.data
 
 from s2d.geometry import Float32, Image
 from s2d.landmarks import jitter, layout
-from s2d.landmarks.comparison import Comparison, compare_clip, compare_video
+from s2d.landmarks.comparison import METHODS, Comparison, compare_clip, compare_video, find_clip
 from s2d.landmarks.detectors.base import Face
+from s2d.landmarks.filters import MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
 from s2d.landmarks.jitter_plot import plot
+from s2d.landmarks.palette import COLOURS
 from s2d.landmarks.synthetic import SyntheticClip, make_clip, write_clip
 
 DEVIATION = 0.8
@@ -74,17 +76,35 @@ def test_time_of_raw_is_that_of_the_detector(compared: Comparison) -> None:
     assert (compared.methods["aligned"]["ms_per_frame"] or 0) > 0
 
 
+def test_the_methods_are_the_aligner_and_the_filters_at_their_defaults(compared: Comparison) -> None:
+    assert list(METHODS) == ["raw", "aligned", "one_euro", "savgol", "moving_average", "rts"] == list(COLOURS)
+    (track,) = compared.tracks
+    filters = (OneEuro(), SavitzkyGolay(), MovingAverage(), RauchTungStriebel())
+    for name, smooth in zip(list(METHODS)[2:], filters, strict=True):
+        expected = smooth(track.points["raw"], track.times).astype(np.float32)
+        np.testing.assert_array_equal(track.points[name], expected, err_msg=name)
+
+
+def test_filters_are_steadier_than_raw_and_less_than_aligned(compared: Comparison) -> None:
+    flicker = {name: figures["nmf"] or 0.0 for name, figures in compared.methods.items()}
+    for name in list(METHODS)[2:]:
+        assert flicker["aligned"] < flicker[name] < flicker["raw"], name
+
+
 def test_every_figure_has_a_name(compared: Comparison) -> None:
     for figures in compared.methods.values():
         assert set(figures) == set(jitter.METRICS)
 
 
-def test_dropped_detections_are_missing_in_raw_and_bridged_in_aligned(astronaut_points: Float32) -> None:
+def test_dropped_detections_are_missing_in_raw_and_bridged_in_all_others(astronaut_points: Float32) -> None:
     missing = clip(astronaut_points, "missing", frames=30)
     (track,) = compare_clip(missing, KnowingDetector(missing.truth)).tracks
     gone = np.isnan(track.points["raw"]).all(axis=(1, 2))
     np.testing.assert_array_equal(gone, missing.dropped)
-    assert np.isfinite(track.points["aligned"]).all()
+    for name in list(METHODS)[1:]:
+        assert np.isfinite(track.points[name]).all(), name
+    (found,) = find_clip(missing, KnowingDetector(missing.truth))
+    np.testing.assert_array_equal(found.raw, track.points["raw"])
 
 
 def test_without_truth_there_are_no_errors(calm: SyntheticClip, tmp_path: Path) -> None:
@@ -100,6 +120,8 @@ def test_without_truth_there_are_no_errors(calm: SyntheticClip, tmp_path: Path) 
 def test_a_track_of_something_else_does_not_count(calm: SyntheticClip) -> None:
     elsewhere = KnowingDetector(calm.truth - np.float32([90, 0]) * 2)
     assert compare_clip(calm, elsewhere).tracks == []
+    elsewhere.count = 0
+    assert find_clip(calm, elsewhere) == []
 
 
 def test_own_methods_stand_beside(calm: SyntheticClip) -> None:
