@@ -243,7 +243,7 @@ def _title(result: Mapping[str, Any]) -> str:
     tracks = str(result["tracks"])
     if result["tracks"] < result["tracks_in_all"]:
         tracks += f" of {result['tracks_in_all']} (evenly spread; --track chooses one)"
-    truth = "against the truth in " + Path(result["truth"]).name if result["truth"] else "without truth"
+    truth = "against " + Path(result["truth"]).name if result["truth"] else "without truth"
     return (
         f"{result['video']}: tracks {tracks}, frames {result['frames']}, detector {result['detector']}\n"
         f"{truth}; % of the inter-ocular distance unless said otherwise; * best"

@@ -28,6 +28,7 @@ from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.extract import find_tracks
 from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
 from s2d.landmarks.synthetic import SyntheticClip, write_clip
+from s2d.landmarks.synthetic.files import variant_name
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
 
@@ -184,7 +185,7 @@ def find_clip(clip: SyntheticClip, detector: Detector) -> list[Track]:
 def _written(clip: SyntheticClip) -> Iterator[Path]:
     """The clip as a video file, for as long as the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "synthetic.mp4"
+        path = Path(folder) / f"{variant_name(clip)}-{clip.seed}.mp4"
         write_clip(clip, path)
         yield path
 

@@ -6,7 +6,7 @@ Each is a function that draws on matplotlib's axes; `plot` puts them on one shee
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ SERIES: MappingProxyType[str, Callable[[Floats], Array]] = MappingProxyType(
 )
 AGAINST_TRUTH = ("nmf", "nme_unbiased")  # figures across and up: stability, error
 WITHOUT_TRUTH = ("anchor_drift", "phase_residual_6")
+LOWER_LEFT = ("lower sticks to the skin, left to the detector", "lower left is better")  # without truth, with it
 WORDS: MappingProxyType[str, str] = MappingProxyType(
     {
         "nmf": "flicker",
@@ -123,8 +124,9 @@ def errors(axis: Axes, track: ComparedTrack) -> None:
 
 
 def error_against_stability(axis: Axes, comparison: Comparison) -> None:
-    """A point per method, pooled over all tracks: the nearer to the lower left corner, the better."""
-    across, up = AGAINST_TRUTH if longest(comparison).truth is not None else WITHOUT_TRUTH
+    """A point per method, pooled over all tracks."""
+    known_truth = longest(comparison).truth is not None
+    across, up = AGAINST_TRUTH if known_truth else WITHOUT_TRUTH
     methods = comparison.methods
     tints = palette.colours(list(methods))
     known: dict[str, tuple[float, float]] = {}
@@ -133,25 +135,17 @@ def error_against_stability(axis: Axes, comparison: Comparison) -> None:
         if x is not None and y is not None:
             known[name] = x, y
     for name, (x, y) in known.items():
-        axis.plot(x, y, "o", color=tints[name], markersize=9)
-    _name_points(axis, known, tints)
+        axis.plot(x, y, "o", color=tints[name], markersize=9, alpha=0.8, label=name)
     axis.margins(0.2)
     axis.set_xlim(left=min(0, axis.get_xlim()[0]) if across == "anchor_drift" else 0)
     axis.set_ylim(bottom=0)
-    if not known:
+    if known:
+        axis.legend(frameon=False, fontsize=9)
+    else:
         axis.text(0.5, 0.5, "not known", transform=axis.transAxes, ha="center", color="0.5")
     tracks = len(comparison.tracks)
-    title = f"{tracks} track{'s' * (tracks > 1)}: lower left is better"
+    title = f"{tracks} track{'s' * (tracks > 1)}: {LOWER_LEFT[known_truth]}"
     _dress(axis, title, *(f"{WORDS[name]} ({name}), %" for name in (across, up)))
-
-
-def _name_points(axis: Axes, known: Mapping[str, tuple[float, float]], tints: dict[str, str]) -> None:
-    """Names beside the points: from below upwards they stand to the right and to the left in turn."""
-    for place, name in enumerate(sorted(known, key=lambda name: known[name][::-1])):
-        side, align = ((9, "left"), (-9, "right"))[place % 2]
-        axis.annotate(
-            name, known[name], (side, 0), textcoords="offset points", ha=align, va="center", color=tints[name]
-        )
 
 
 def _acceleration(points: Floats) -> Array:

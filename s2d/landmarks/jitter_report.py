@@ -62,9 +62,7 @@ def _pictures(page: Page, comparison: Comparison) -> None:
     track = longest(comparison)
     drawn = panels(comparison)
     across, up = AGAINST_TRUTH if track.truth is not None else WITHOUT_TRUTH
-    page.section(
-        "Error against stability", f"All tracks. Across {across}, up {up}: good methods are at the lower left."
-    )
+    page.section("Error against stability", f"All tracks. Across {across}, up {up}.")
     page.picture(drawn["stability"], f"{up} against {across}, by method.")
     page.section("Trajectories", f"{track.name}: a lid, the lips and a brow over the first seconds.")
     page.picture(drawn["trajectories"], "Jitter is what trembles between the true movements; lag is what comes late.")

@@ -39,11 +39,12 @@ FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 MOST_IN_A_ROW = 3
 RADIUS, RIM = 0.0048, 0.0022  # of a point and of the dark rim around it, as a share of the panel
 TRAIL_WIDTH = 280  # pixels of a panel for each pixel of a trail's width
-AREAS: MappingProxyType[str, tuple[tuple[int, ...], float]] = MappingProxyType(
-    {  # landmarks that the view holds, and the margin around them as a share of their box
-        "face": (layout.CONTOUR_68, 0.14),
-        "eyes": ((*range(17, 27), *range(36, 48)), 0.06),
-        "mouth": (tuple(range(48, 68)), 0.35),
+LEAST_RADIUS = 1.9  # pixels, on small panels
+AREAS: MappingProxyType[str, tuple[tuple[int, ...], float, float]] = MappingProxyType(
+    {  # landmarks that the view holds, the margin around them as a share of their box, its height over its width
+        "face": (layout.CONTOUR_68, 0.14, 1.0),
+        "eyes": (tuple(range(36, 48)), 0.15, 0.45),
+        "mouth": (tuple(range(48, 68)), 0.35, 0.8),
     }
 )
 
@@ -81,12 +82,14 @@ class Overlay:
     """Draws any frame of a compared track: `draw(index, frame)` gives the panels of all methods in one picture."""
 
     def __init__(self, track: ComparedTrack, methods: Sequence[str], *, panel: int = PANEL, area: str = "face") -> None:
+        members, margin, shape = AREAS[area]
         self.panel, self.methods = panel, tuple(methods)
+        self._height = round(panel * shape)
         self._columns = min(len(self.methods), MOST_IN_A_ROW)
         if len(self.methods) == MOST_IN_A_ROW + 1:
             self._columns = 2
         points = {name: np.asarray(track.points[name], np.float64) for name in self.methods}
-        self._views = steady_view(list(points.values()), track.times, *AREAS[area])
+        self._views = steady_view(list(points.values()), track.times, members, margin)
         regions = follow(next(iter(points.values())), STEADY_SIZE, STEADY_EYES)
         self._steady = np.stack([region.matrix(STEADY_SIZE) for region in regions])
         self._inside = {name: apply(self._steady, followed) for name, followed in points.items()}
@@ -95,7 +98,7 @@ class Overlay:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture in pixels."""
-        return self._columns * self.panel, math.ceil(len(self.methods) / self._columns) * self.panel
+        return self._columns * self.panel, math.ceil(len(self.methods) / self._columns) * self._height
 
     def draw(self, index: int, frame: Image) -> Image:
         """The panels (height, width, 3) for frame `index` of the track, given as (H, W, 3) RGB."""
@@ -103,33 +106,43 @@ class Overlay:
         picture = np.zeros((height, width, 3), np.uint8)
         seen = self._look(index, frame)
         for number, name in enumerate(self.methods):
-            top, left = (self.panel * place for place in divmod(number, self._columns))
-            picture[top : top + self.panel, left : left + self.panel] = self._panel(index, seen, name)
+            row, column = divmod(number, self._columns)
+            top, left = row * self._height, column * self.panel
+            picture[top : top + self._height, left : left + self.panel] = self._panel(index, seen, name)
         picture[:, self.panel :: self.panel] //= 4  # a line between panels
-        picture[self.panel :: self.panel] //= 4
+        picture[self._height :: self._height] //= 4
         return picture
 
     def panels(self, index: int, frame: Image) -> list[Image]:
-        """The panel (panel, panel, 3) of each method by itself."""
+        """The panel of each method by itself."""
         seen = self._look(index, frame)
         return [self._panel(index, seen, name) for name in self.methods]
 
     def _look(self, index: int, frame: Image) -> Image:
-        """The frame in the view, (panel, panel, 3)."""
+        """The frame in the view, (height, panel, 3)."""
         region = self._views[index]
         if region.side > self.panel:
-            return np.asarray(cut(frame, region, self.panel, cv2.BORDER_CONSTANT).round(), np.uint8)
-        matrix, size = region.matrix(self.panel), (self.panel, self.panel)
-        return np.asarray(cv2.warpAffine(frame, matrix, size, flags=cv2.INTER_CUBIC))
+            whole = cut(frame, region, self.panel, cv2.BORDER_CONSTANT).round()
+            above = (self.panel - self._height) // 2
+            return np.asarray(whole[above : above + self._height], np.uint8)
+        size = (self.panel, self._height)
+        return np.asarray(cv2.warpAffine(frame, self._matrix(index), size, flags=cv2.INTER_CUBIC))
+
+    def _matrix(self, index: int) -> Array:
+        """Affine (2, 3) from frame pixels to the panel: the middle rows of a square, where the panel is lower."""
+        matrix = self._views[index].matrix(self.panel)
+        matrix[1, 2] -= (self.panel - self._height) // 2
+        return matrix
 
     def _panel(self, index: int, seen: Image, name: str) -> Image:
-        view = self._views[index].matrix(self.panel)
+        radius, rim = max(LEAST_RADIUS, RADIUS * self.panel), max(1.0, RIM * self.panel)
+        size = (self._height, self.panel)
         first = max(0, index - TRAIL)
         onto_frame = invert(self._steady[index])
-        places = apply(view, apply(onto_frame, self._inside[name][first : index + 1]))
-        drawn = _blend(seen, _trails(places, self.panel), self._colours[name])
-        drawn = _blend(drawn, _dots(places[-1], self.panel, (RADIUS + RIM) * self.panel), (20, 20, 20))
-        drawn = _blend(drawn, _dots(places[-1], self.panel, RADIUS * self.panel), self._colours[name])
+        places = apply(self._matrix(index), apply(onto_frame, self._inside[name][first : index + 1]))
+        drawn = _blend(seen, _trails(places, size), self._colours[name])
+        drawn = _blend(drawn, _dots(places[-1], size, radius + rim), (20, 20, 20))
+        drawn = _blend(drawn, _dots(places[-1], size, radius), self._colours[name])
         return _labelled(drawn, name, self._colours[name])
 
 
@@ -155,10 +168,10 @@ def steady_view(tracks: Sequence[Floats], times: Array, members: Sequence[int], 
     return [Region(x, y, max(side, 2.0)) for (x, y), side in zip(middle.tolist(), sides.tolist(), strict=True)]
 
 
-def _trails(places: Array, size: int) -> Image:
-    """How much of a trail's colour each pixel takes, (size, size) 0 to 255: `places` (N, 70, 2), oldest first."""
-    mask = np.zeros((size, size), np.uint8)
-    fixed, thickness = _fixed(places), max(1, round(size / TRAIL_WIDTH))
+def _trails(places: Array, size: tuple[int, int]) -> Image:
+    """How much of a trail's colour each pixel takes, `size` (H, W) 0 to 255: `places` (N, 70, 2), oldest first."""
+    mask = np.zeros(size, np.uint8)
+    fixed, thickness = _fixed(places), max(1, round(size[1] / TRAIL_WIDTH))
     shown = np.isfinite(places[..., 0] + places[..., 1])
     for age in range(len(places) - 1):
         strength = round(255 * 0.85 * (age + 1) / len(places))
@@ -168,19 +181,19 @@ def _trails(places: Array, size: int) -> Image:
     return mask
 
 
-def _dots(places: Array, size: int, radius: float) -> Image:
-    """How much of a point's colour each pixel takes, (size, size) 0 to 255: discs with exact centres and soft edges.
+def _dots(places: Array, size: tuple[int, int], radius: float) -> Image:
+    """How much of a point's colour each pixel takes, `size` (H, W) 0 to 255: discs with exact centres and soft edges.
 
     OpenCV's small circles are diamonds whose shape depends on where between pixels they are.
     """
-    mask = np.zeros((size, size), np.uint8)
+    mask = np.zeros(size, np.uint8)
     shown = places[np.isfinite(places).all(axis=-1)]
     reach = np.arange(-math.ceil(radius + 1), math.ceil(radius + 1) + 1)
     x, y = np.round(shown[:, 0, None]) + reach, np.round(shown[:, 1, None]) + reach
     distance = np.hypot(x[:, None] - shown[:, 0, None, None], y[:, :, None] - shown[:, 1, None, None])
     share = np.round(255 * np.clip(radius + 0.5 - distance, 0, 1)).astype(np.uint8)
     columns, rows = np.broadcast_arrays(x[:, None].astype(int), y[:, :, None].astype(int))
-    inside = (columns >= 0) & (columns < size) & (rows >= 0) & (rows < size)
+    inside = (columns >= 0) & (columns < size[1]) & (rows >= 0) & (rows < size[0])
     np.maximum.at(mask, (rows[inside], columns[inside]), share[inside])
     return mask
 
@@ -202,7 +215,7 @@ def _blend(picture: Image, mask: Image, colour: tuple[int, int, int]) -> Image:
 
 def _labelled(picture: Image, text: str, colour: tuple[int, int, int]) -> Image:
     """`text` on a dark plate in the top-left corner."""
-    plate, ink = _label(text, max(9, round(picture.shape[0] / 24)))
+    plate, ink = _label(text, max(9, round(picture.shape[1] / 24)))
     height, width = plate.shape
     corner = picture[:height, :width]
     visible = np.s_[: corner.shape[0], : corner.shape[1]]  # a long name on a small panel is cut off
