@@ -130,7 +130,7 @@ def _overlaid(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _measure(args: argparse.Namespace) -> Measured:
-    from s2d.evaluation.stored import choose_tracks, compare_stored, is_dataset
+    from s2d.evaluation.stored import MOST_TRACKS, choose_tracks, compare_stored, is_dataset
     from s2d.landmarks.comparison import METHODS
     from s2d.shards.reader import open_dataset
 
@@ -140,7 +140,7 @@ def _measure(args: argparse.Namespace) -> Measured:
     if not is_dataset(args.input):
         return _video(args, methods)
     dataset = open_dataset(args.input)
-    chosen = choose_tracks(dataset, args.track)
+    chosen = choose_tracks(dataset, args.track, MOST_TRACKS)
     compared = compare_stored(dataset, chosen, methods)
     return Measured(compared, args.input, str(dataset.metadata["detector"]), of=len(dataset))
 
