@@ -144,11 +144,11 @@ def test_large_faces_are_averaged(track: ComparedTrack) -> None:
 
 def test_written_video_has_every_frame_at_its_time(track: ComparedTrack, tmp_path: Path) -> None:
     times = np.cumsum(np.r_[7.0, np.tile([0.03, 0.05], COUNT)])[:COUNT]
-    write_overlay(replace(track, times=times), ["raw", "aligned"], tmp_path / "overlay.mp4", panel=96)
+    write_overlay(replace(track, times=times), ["raw", "aligned"], tmp_path / "overlay.mp4", panel=128)
     with VideoReader(tmp_path / "overlay.mp4") as reader:
-        assert (len(reader), reader.width, reader.height) == (COUNT, 192, 96)
+        assert (len(reader), reader.width, reader.height) == (COUNT, 256, 128)
         np.testing.assert_allclose(reader.times - reader.times[0], times - times[0], atol=1e-3)
-    write_overlay(replace(track, times=times), ["raw", "aligned"], tmp_path / "again.mp4", panel=96)
+    write_overlay(replace(track, times=times), ["raw", "aligned"], tmp_path / "again.mp4", panel=128)
     assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "overlay.mp4").read_bytes()
 
 
