@@ -95,6 +95,18 @@ def test_the_same_stream_whoever_loads_it(data: Path, workers: int):
             torch.testing.assert_close(one[name], other[name], rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_one_line_whoever_loads_it(data: Path, workers: int):
+    module = ready(data, batch_size=4, workers=workers)
+    clips = [module.training_pairs.store.clip(span.track_id) for span in module.split.train]  # workers get them too
+    for clip in clips:
+        clip.jpeg[:] = [b"damaged"] * len(clip.jpeg)
+    with pytest.raises(S2DError) as caught:
+        next(iter(module.train_dataloader()))
+    words = "cannot read a stored crop: these bytes are no JPEG picture; curate the videos again"
+    assert str(caught.value) == words
+
+
 def test_batches_differ_and_numbers_run_on(data: Path):
     batches = list(islice(ready(data, batch_size=4).train_dataloader(), 3))
     assert torch.cat([batch["number"] for batch in batches]).tolist() == list(range(12))
