@@ -98,6 +98,15 @@ class AnimatorModule(pl.LightningModule):
         }
         self.log_dict(figures, batch_size=len(driving), sync_dist=True)
 
+    def on_train_start(self) -> None:
+        """A resumed run goes on with the learning rate and weight decay of its options, not those of the checkpoint."""
+        (optimizer,) = self.trainer.optimizers
+        schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        schedule.base_lrs = [self.lr]
+        for group in optimizer.param_groups:
+            now = self.lr * schedule.lr_lambdas[0](schedule.last_epoch)
+            group.update(initial_lr=self.lr, lr=now, weight_decay=self.weight_decay)
+
     def on_validation_end(self) -> None:
         """Remember when."""
         self.validated_at = self.trainer.global_step

@@ -75,8 +75,8 @@ class PairRule:
 class StreamSampler(DistributedSampler[int]):
     """Sample numbers of one process, from where training stands; a DistributedSampler, so Lightning leaves it alone.
 
-    `position` tells how many samples this process has taken so far. The global batch of `replicas` processes is the
-    batch that one process with `replicas` times the batch size would take.
+    `position` tells the first sample that none of the processes has taken. The global batch of `replicas` processes is
+    the batch that one process with `replicas` times the batch size would take.
     """
 
     def __init__(self, length: int, position: Callable[[], int], replicas: int = 1, rank: int = 0) -> None:
@@ -85,9 +85,8 @@ class StreamSampler(DistributedSampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """`len(self)` numbers, the first one following those already taken."""
-        start = self.position()
-        for own in range(start, start + len(self)):
-            yield own * self.num_replicas + self.rank
+        start = self.position() + self.rank
+        yield from range(start, start + len(self) * self.num_replicas, self.num_replicas)
 
 
 @dataclass(frozen=True)

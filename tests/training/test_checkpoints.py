@@ -49,7 +49,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path):
     path = tmp_path / "last.ckpt"
     WholeCheckpointIO().save_checkpoint(CONTENT, path)
     before = path.read_bytes()
-    with largest_file(4096), pytest.raises(S2DError, match="cannot write .*: File too large"):
+    with largest_file(4096), pytest.raises(S2DError, match=r"cannot write .*: File too large"):
         WholeCheckpointIO().save_checkpoint({**CONTENT, "y": torch.zeros(10_000)}, path)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["last.ckpt"]

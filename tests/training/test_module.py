@@ -58,10 +58,11 @@ def make_trainer(path: Path, *callbacks: pl.Callback, every: int = 3, **options:
 
 
 def fit(
-    data: Path, path: Path, steps: int, resume: Path | None = None, workers: int = 0, **options: object
-) -> tuple[AnimatorModule, list[list[int]]]:
-    module, diary = make_module(), Diary()
-    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4, workers=workers)
+    data: Path, path: Path, steps: int, resume: Path | None = None, workers: int = 0, batch_size: int = 4,
+    lr: float = 1e-3, **options: object,
+) -> tuple[AnimatorModule, list[list[int]]]:  # fmt: skip
+    module, diary = make_module(lr=lr), Diary()
+    loader = FaceDataModule(str(data), size=32, batch_size=batch_size, val_pairs=4, workers=workers)
     with quiet_lightning():
         trainer = make_trainer(path, diary, max_steps=steps, check_val_every_n_epoch=None, **options)
         trainer.fit(module, datamodule=loader, ckpt_path=resume)
@@ -87,6 +88,27 @@ def test_stopped_and_resumed_equals_straight(data: Path, tmp_path: Path, workers
     for slot, values in one["optimizer_states"][0]["state"].items():
         for name, value in values.items():
             assert torch.equal(value, other["optimizer_states"][0]["state"][slot][name])
+
+
+def test_another_batch_size_neither_repeats_nor_skips_samples(data: Path, tmp_path: Path):
+    """Twice over, because what was known at the first resume must not be forgotten at the second."""
+    taken: list[int] = []
+    for steps, size in ((2, 4), (5, 2), (6, 8)):
+        path, resume = tmp_path / f"{steps}.ckpt", tmp_path / "last.ckpt"
+        _, numbers = fit(data, path, steps, resume if resume.exists() else None, batch_size=size)
+        path.rename(resume)
+        taken += [number for batch in numbers for number in batch]
+    assert taken == list(range(2 * 4 + 3 * 2 + 1 * 8))
+
+
+def test_another_learning_rate_counts_from_the_first_step_after_resuming(data: Path, tmp_path: Path):
+    path = tmp_path / "half.ckpt"
+    before, _ = fit(data, path, 2)
+    still, _ = fit(data, tmp_path / "still.ckpt", 4, path, lr=0.0)
+    moved, _ = fit(data, tmp_path / "moved.ckpt", 4, path)
+    for name, weight in before.animator.named_parameters():
+        assert torch.equal(still.animator.get_parameter(name), weight)
+    assert any(not torch.equal(moved.animator.get_parameter(n), w) for n, w in before.animator.named_parameters())
 
 
 def test_it_begins_as_the_prior_and_leaves_it(data: Path, tmp_path: Path):
