@@ -65,16 +65,32 @@ class AnimatorModule(pl.LightningModule):
         return output
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
-        """Weighted sum of the losses; each is logged as train_NAME."""
+        """Weighted sum of the losses; each is logged as train_NAME. Raises S2DError when it is not finite."""
         encoded = self.animator.encode_source(batch["source"], batch["source_points"])
         output = self.animator.drive(encoded, batch["driving_points"])
         following = self.animator.drive(encoded, batch["next_points"]) if "next" in batch else None
         terms = self.objective(output, batch, self.global_step, following)
         total = torch.stack(list(terms.values())).sum()
+        frames = [output] if following is None else [output, following]
+        # checked before the backward pass, where grid_sample on a CPU crashes the process at such a grid
+        if not all(bool(value.isfinite().all()) for value in (total, *(frame.grid for frame in frames))):
+            raise self._diverged("the loss")
         size = len(batch["source"])
         self.log_dict({f"train_{name}": value.detach() for name, value in terms.items()}, batch_size=size)
         self.log("train_loss", total.detach(), batch_size=size)
         return total
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Raises S2DError when a gradient is not finite, but for 16-mixed, which skips such steps by itself."""
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return
+        norms = [p.grad.norm() for p in self.animator.parameters() if p.grad is not None]
+        if not bool(torch.stack(norms).isfinite().all()):
+            raise self._diverged("the gradient")
+
+    def _diverged(self, what: str) -> S2DError:
+        remedy = "lower --model.lr or clip with --trainer.gradient_clip_val, then resume from the last checkpoint"
+        return S2DError("cannot go on training", f"{what} is not finite after {self.global_step} steps", remedy)
 
     def optimizer_step(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
         """Step, then follow with the average."""

@@ -176,3 +176,40 @@ def test_the_coherence_loss_uses_the_third_frame(data: Path):
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.training_step(next(iter(loader.train_dataloader())), 0).backward()
     assert logged["train_coherence"] > 0
+
+
+class Damage(pl.Callback):
+    """After two steps spoils one value: of the batch, and by it the loss, or of a gradient."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def on_train_batch_start(self, trainer: pl.Trainer, _: object, batch: dict[str, torch.Tensor], number: int) -> None:
+        if self.what == "loss" and trainer.global_step == 2:
+            batch["driving"][0, 0, 0, 0] = torch.nan
+
+    def on_after_backward(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.what == "gradient" and trainer.global_step == 2:
+            next(module.animator.parameters()).grad.view(-1)[0] = torch.inf  # type: ignore[operator, union-attr]
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_ends_training_and_the_last_checkpoint_stays(data: Path, tmp_path: Path, what: str):
+    module, loader = make_module(), FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4)
+    trainer = make_trainer(tmp_path / "last.ckpt", Damage(what), every=1, max_steps=4, limit_val_batches=0)
+    with quiet_lightning(), pytest.raises(S2DError, match=f"the {what} is not finite after 2 steps"):
+        trainer.fit(module, datamodule=loader)
+    kept = read_checkpoint(tmp_path / "last.ckpt")
+    assert kept["global_step"] == 2
+    assert all(value.isfinite().all() for value in kept["state_dict"].values())
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+
+
+def test_a_rate_beyond_reason_is_an_error_not_a_crash(data: Path, tmp_path: Path):
+    """Weights of 1e30 make the grid NaN; clipped at the border, the pictures alone would not show it."""
+    losses = LossWeights(perceptual=0.0, smoothness=0.0, fold=0.0, mask_prior=0.0)
+    module = AnimatorModule(SMALL, losses, lr=1e30, warmup=0)
+    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4)
+    trainer = make_trainer(tmp_path / "last.ckpt", max_steps=4, limit_val_batches=0)
+    with quiet_lightning(), pytest.raises(S2DError, match="is not finite after 1 steps"):
+        trainer.fit(module, datamodule=loader)
