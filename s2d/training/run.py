@@ -74,14 +74,15 @@ def config_path(name: str | Path) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Has training begun in this folder?"""
-    return (folder / CONFIG).exists()
+    """Is there anything of training in this folder that could be lost? A run that died before may begin again."""
+    return (folder / FOLDER / LAST).exists() or (folder / WEIGHTS).exists()
 
 
 def claim(run: Run) -> None:
     """Make the folder of a run. Raises S2DError when it holds another one, or cannot be written."""
     asked = f"cannot train into {run.out}"
-    if run.resume is None and holds_run(run.out):
+    its_own = run.resume is not None and run.out.resolve() in run.resume.resolve().parents
+    if holds_run(run.out) and not its_own:
         raise S2DError(asked, "it already holds a run", "go on with --resume, or choose another --out")
     try:
         run.out.mkdir(parents=True, exist_ok=True)

@@ -87,9 +87,28 @@ def test_resuming_goes_on_in_the_same_folder(data: Path, config: Path, tmp_path:
 
 
 def test_a_finished_run_is_not_overwritten(data: Path, config: Path, tmp_path: Path):
-    (tmp_path / "config.yaml").write_text("")
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(S2DError, match="already holds a run; go on with --resume"):
         train([f"--data.path={data}"], config, Run(tmp_path))
+
+
+def test_a_run_that_died_before_its_first_checkpoint_may_begin_again(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    with pytest.raises(S2DError, match="not finite"):
+        train([*options, "--model.lr=1e30", "--trainer.max_steps=2"], config, Run(tmp_path))
+    assert (tmp_path / "config.yaml").exists()
+    assert train(options, config, Run(tmp_path))["steps"] == 1
+
+
+def test_resuming_one_run_does_not_overwrite_another(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    kept = [train(options, config, Run(tmp_path / name))["weights"] for name in ("one", "two")]
+    before = Path(kept[1]).stat().st_mtime_ns
+    last = find_checkpoint(tmp_path / "one", "")
+    with pytest.raises(S2DError, match="two: it already holds a run; .*choose another --out"):
+        train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "two", resume=last))
+    assert Path(kept[1]).stat().st_mtime_ns == before
+    assert train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "new", resume=last))["steps"] == 2
 
 
 def test_trying_out_keeps_nothing(data: Path, config: Path, tmp_path: Path):
