@@ -65,8 +65,16 @@ class FaceDataModule(pl.LightningDataModule):
             workers: processes that load; 0 loads in the training process.
             cache_mb: memory for tracks held by every loading process, in MiB.
             seed: of the order, the pairs and the augmentation.
+
+        Raises S2DError when a number cannot be meant.
         """
         super().__init__()
+        least = {"size": (size, 1), "batch_size": (batch_size, 1), "val_pairs": (val_pairs, 1), "visit": (visit, 1)}
+        least |= {"window": (window, 1), "workers": (workers, 0), "cache_mb": (cache_mb, 0), "seed": (seed, 0)}
+        wrong = [f"{name} is {value}, not {low} or more" for name, (value, low) in least.items() if value < low]
+        wrong += [] if 0 <= val_share < 1 else [f"val_share is {val_share}, not from 0 to less than 1"]
+        if wrong:
+            raise S2DError(f"cannot train on {path}", ", ".join(wrong), "change the --data options")
         self.path, self.size, self.batch_size, self.landmarks = path, size, batch_size, landmarks
         self.consecutive, self.pair, self.augmentation = consecutive, pair, augmentation
         self.val_share, self.val_identities, self.val_pairs = val_share, val_identities, val_pairs

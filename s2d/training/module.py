@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -47,8 +48,15 @@ class AnimatorModule(pl.LightningModule):
             warmup: steps over which the learning rate rises from zero.
             weight_decay: of AdamW.
             ema_decay: share of the average that each step keeps; less in the first steps, (1 + t) / (10 + t).
+
+        Raises S2DError when a number cannot be meant.
         """
         super().__init__()
+        numbers = {"lr": lr, "warmup": warmup, "weight_decay": weight_decay, "ema_decay": ema_decay}
+        wrong = [f"{name}={value}" for name, value in numbers.items() if not 0 <= value < math.inf]
+        if wrong or ema_decay > 1:
+            why = f"it cannot have {', '.join(wrong) or f'ema_decay={ema_decay}'}"
+            raise S2DError("cannot train an animator", why, "these are 0 or more, ema_decay is at most 1")
         self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)})
         self.animator = Animator(animator)
         self.average = copy.deepcopy(self.animator).requires_grad_(False)

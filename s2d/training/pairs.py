@@ -142,6 +142,10 @@ class TrainingPairs(PairDataset):
         self.spans, self.order, self.rule = spans, order, rule
         self.augmentation, self.consecutive = augmentation, consecutive
 
+    def __len__(self) -> int:
+        """Samples in one round over the tracks: what --trainer.overfit_batches takes its share of."""
+        return self.order.round
+
     def __getitem__(self, number: int) -> Sample:
         """Sample `number`, which it also carries as `number`."""
         rng = np.random.default_rng([self.order.seed, 1, number])

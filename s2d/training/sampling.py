@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset, DistributedSampler
 
+from s2d.errors import S2DError
 from s2d.geometry import Array
 
 
@@ -60,6 +61,12 @@ class PairRule:
     """Share of pairs closer than `near_seconds`: small motion, where detail is learned; the rest are anywhere."""
     near_seconds: float = 0.4
     """A blink or a syllable."""
+
+    def __post_init__(self) -> None:
+        """Raises S2DError when a number cannot be meant."""
+        if not (0 <= self.near_share <= 1 and self.near_seconds >= 0):
+            why = f"near_share={self.near_share}, near_seconds={self.near_seconds}"
+            raise S2DError("cannot pair frames", why, "the share is from 0 to 1, the seconds are 0 or more")
 
     def draw(self, times: Array, rng: np.random.Generator) -> tuple[int, int]:
         """Positions (source, driving) among frames with presentation times `times` (T,); they differ if T > 1."""

@@ -105,7 +105,7 @@ def test_resuming_one_run_does_not_overwrite_another(data: Path, config: Path, t
     kept = [train(options, config, Run(tmp_path / name))["weights"] for name in ("one", "two")]
     before = Path(kept[1]).stat().st_mtime_ns
     last = find_checkpoint(tmp_path / "one", "")
-    with pytest.raises(S2DError, match="two: it already holds a run; .*choose another --out"):
+    with pytest.raises(S2DError, match=r"two: it already holds a run; .*choose another --out"):
         train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "two", resume=last))
     assert Path(kept[1]).stat().st_mtime_ns == before
     assert train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "new", resume=last))["steps"] == 2
@@ -139,6 +139,36 @@ def test_wrong_options(data: Path, config: Path, tmp_path: Path, options: list[s
     with pytest.raises(UsageError, match=why):
         train([f"--data.path={data}", *options], config, Run(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "checkpoint_every=0", "data.visit=0", "data.window=0", "data.batch_size=0", "data.workers=-1",
+        "data.val_pairs=-1", "data.cache_mb=-1", "data.val_share=1.5", "data.augmentation.noise=-1",
+        "data.pair.near_share=2", "model.warmup=-1", "model.lr=-1", "model.lr=.nan", "model.ema_decay=2",
+        "seed_everything=-1", "seed_everything=4294967296",
+    ],
+)  # fmt: skip
+def test_numbers_that_cannot_be_meant(data: Path, config: Path, tmp_path: Path, option: str):
+    name = option.split("=")[0].split(".")[-1]
+    with pytest.raises((S2DError, UsageError), match=name):
+        train([f"--data.path={data}", f"--{option}"], config, Run(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--trainer.max_steps=-1", "--trainer.max_time=00:00:00:01"],
+        ["--trainer.overfit_batches=1"],
+        ["--trainer.callbacks=LearningRateMonitor"],
+        ["--trainer.plugins=LightningEnvironment"],
+    ],
+)
+def test_lightning_s_own_options(data: Path, config: Path, tmp_path: Path, options: list[str]):
+    given = [f"--data.path={data}", "--trainer.max_steps=2", "--trainer.limit_val_batches=0", *options]
+    assert train(given, config, Run(tmp_path / "run"))["steps"] >= 1
 
 
 def test_the_data_must_be_named(config: Path, tmp_path: Path):
