@@ -57,7 +57,8 @@ class AnimatorModule(pl.LightningModule):
         if wrong or ema_decay > 1:
             why = f"it cannot have {', '.join(wrong) or f'ema_decay={ema_decay}'}"
             raise S2DError("cannot train an animator", why, "these are 0 or more, ema_decay is at most 1")
-        self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)})
+        # for checkpoints; loggers are given the whole configuration by s2d.training.run
+        self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)}, logger=False)
         self.animator = Animator(animator)
         self.average = copy.deepcopy(self.animator).requires_grad_(False)
         self.objective = Objective(losses)

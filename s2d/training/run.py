@@ -159,6 +159,8 @@ class TrainingCLI(LightningCLI):
         checkpoint = str(self.run_folder.resume) if self.resumed else None
         if trainer.is_global_zero and not self.trying:
             self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_unset=False)
+        for logger in trainer.loggers:
+            logger.log_hyperparams({key: value for key, value in self.config.as_dict().items() if key != "config"})
         start = self.resumed.get(START, {}) if self.resumed else self._validate()
         model.start = start
         trainer.fit(model, datamodule=self.datamodule, ckpt_path=checkpoint)

@@ -73,6 +73,16 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     assert not [w.message for w in recwarn if "lightning" in str(w.filename)]
 
 
+def test_the_logger_gets_the_whole_configuration(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0", "--model.lr=0.003"]
+    train(options, config, Run(tmp_path / "run"))
+    logged = yaml.safe_load((tmp_path / "run" / "hparams.yaml").read_text())
+    assert set(logged) == {"checkpoint_every", "data", "model", "seed_everything", "trainer"}
+    assert (logged["model"]["lr"], logged["seed_everything"], logged["data"]["batch_size"]) == (0.003, 0, 4)
+    assert logged["data"]["augmentation"]["turn"] == 12.0
+    assert logged["model"]["animator"]["size"] == 32
+
+
 def test_resuming_goes_on_in_the_same_folder(data: Path, config: Path, tmp_path: Path):
     """Stopped at 3, then on to 5, by the run's own configuration; the curve has every step once."""
     straight, halved = Run(tmp_path / "straight"), Run(tmp_path / "halved")
