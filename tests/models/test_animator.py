@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -123,6 +125,22 @@ def test_unknown_pupils_are_no_obstacle(animator, batch):
     output.image.sum().backward()
     assert output.image.isfinite().all()
     assert all(p.grad.isfinite().all() for p in animator.parameters())
+
+
+@pytest.mark.parametrize(
+    ("source", "points", "driving", "words"),
+    [
+        ((2, 3, 64, 64), (2, 70, 2), (2, 70, 2), "source has the shape (2, 3, 64, 64), not (2, 3, 32, 32)"),
+        ((3, 32, 32), (70, 2), (70, 2), "source has the shape (3, 32, 32), not (3, 3, 32, 32)"),
+        ((2, 3, 32, 32), (1, 70, 2), (2, 70, 2), "points has the shape (1, 70, 2), not (2, 70, 2)"),
+        ((2, 3, 32, 32), (2, 68, 2), (2, 70, 2), "points has the shape (2, 68, 2), not (2, 70, 2)"),
+        ((2, 3, 32, 32), (2, 70, 2), (2, 68, 2), "driving_points has the shape (2, 68, 2), not (2, 70, 2)"),
+        ((2, 3, 32, 32), (2, 70, 2), (3, 70, 2), "encoded.image has the shape (2, 3, 32, 32), not (3, 3, 32, 32)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(animator, source, points, driving, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        animator(torch.zeros(source), torch.zeros(points), torch.zeros(driving))
 
 
 class TestRender:
