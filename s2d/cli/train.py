@@ -12,8 +12,8 @@ from typing import Any
 
 from s2d.cli.output import emit, table
 from s2d.errors import S2DError
+from s2d.training import LOGGERS
 
-LOGGERS = ("csv", "wandb", "tensorboard")
 DEFAULT_CONFIG = "tiny"
 
 

@@ -50,7 +50,9 @@ class LossWeights:
             why = f"negative: {', '.join(wrong)}" if wrong else "mask_prior_steps is 0"
             raise S2DError("cannot use these loss weights", why, "weights are 0 or more, steps 1 or more")
         if not any(value for name, value in numbers.items() if not name.startswith("mask_prior")):
-            raise S2DError("cannot use these loss weights", "none that stays is above 0", "raise another than mask_prior")
+            raise S2DError(
+                "cannot use these loss weights", "none that stays is above 0", "raise another than mask_prior"
+            )
 
 
 class Objective(nn.Module):

@@ -41,7 +41,7 @@ class Run:
     out: Path
     """Folder for everything the run leaves."""
     logger: str = "csv"
-    """One of `s2d.training.loggers.KINDS`."""
+    """One of `s2d.training.LOGGERS`."""
     resume: Path | None = None
     """Training checkpoint to go on from."""
 

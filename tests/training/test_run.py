@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors import safe_open
 
 from s2d.errors import S2DError
 from s2d.images import read_image
-from s2d.models.checkpoint import load_animator, read_header
+from s2d.models.checkpoint import load_animator
 from s2d.training.checkpoints import find_checkpoint, read_checkpoint
 from s2d.training.run import Run, UsageError, config_path, train
 from tests.training.conftest import DatasetMaker
@@ -65,7 +66,8 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     assert result["val_l1_start"] == result["val_l1_prior"] == curve(out, "val_l1")[0]
     assert result["val_l1"] == pytest.approx(curve(out, "val_l1")[-1])
     assert result["validation"] == "1 of 3 identities held out: ann"
-    assert read_header(result["weights"]).data["detector"] == "made"
+    with safe_open(result["weights"], "pt") as weights:
+        assert json.loads(weights.metadata()["s2d"])["data"]["detector"] == "made"
     for one, other in zip(load_animator(out / "model.safetensors").parameters(),
                           load_animator(result["checkpoint"]).parameters(), strict=True):  # fmt: skip
         assert torch.equal(one, other)
