@@ -1,7 +1,4 @@
 """How the animator is trained."""
 
-LOGGERS = (
-    "csv",
-    "wandb",
-    "tensorboard",
-)  # made by s2d.training.loggers; here, where the command line reads them quickly
+# made in s2d.training.loggers; named here, where the command line reads them without loading torch
+LOGGERS = ("csv", "wandb", "tensorboard")
