@@ -12,8 +12,8 @@ from typing import Any
 
 from s2d.cli.output import emit, table
 from s2d.errors import S2DError
+from s2d.training import LOGGERS
 
-LOGGERS = ("csv", "wandb", "tensorboard")
 DEFAULT_CONFIG = "tiny"
 
 
@@ -67,11 +67,9 @@ def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
 
 def _free_folder(wanted: Path) -> Path:
     """`wanted`, or with the first number that makes it new."""
-    from s2d.training.run import holds_run
-
     number = 2
     found = wanted
-    while holds_run(found):
+    while found.exists():
         found = wanted.with_name(f"{wanted.name}-{number}")
         number += 1
     return found
