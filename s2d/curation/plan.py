@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s2d.errors import S2DError
+from s2d.files import file_sha256
 
 # fmt: off
 VIDEO_EXTENSIONS = (
@@ -22,7 +22,6 @@ VIDEO_EXTENSIONS = (
 NOT_A_VIDEO = "not a video by its extension"
 UNREADABLE = "cannot be read"
 DUPLICATE = "duplicate"
-HASH_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -127,18 +126,6 @@ def _utf8(text: str) -> str:
 
 def _same_file(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's content; raises S2DError when it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(HASH_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise S2DError(f"cannot read {path}", error.strerror or str(error), "check its permissions") from error
-    return digest.hexdigest()
 
 
 def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:

@@ -17,10 +17,10 @@ from s2d import progress
 from s2d.curation import quality
 from s2d.curation.config import CurationConfig
 from s2d.curation.limits import Refusal, refused
-from s2d.curation.plan import Source, file_sha256
+from s2d.curation.plan import Source
 from s2d.curation.staging import Staging
 from s2d.errors import S2DError
-from s2d.files import whole_file
+from s2d.files import file_sha256, whole_file
 from s2d.geometry import Image
 from s2d.images import encode_jpeg
 from s2d.landmarks.alignment import Aligned, align

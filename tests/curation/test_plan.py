@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from s2d.curation.plan import DUPLICATE, NOT_A_VIDEO, UNREADABLE, file_sha256, find_sources, settle_duplicates
+from s2d.curation.plan import DUPLICATE, NOT_A_VIDEO, UNREADABLE, find_sources, settle_duplicates
 from s2d.errors import S2DError
+from s2d.files import file_sha256
 
 
 @pytest.fixture
