@@ -93,12 +93,13 @@ def _with_av(index: VideoIndex, start: int, stop: int) -> Iterator[Image]:
 
 
 def _number(index: VideoIndex, frame: Any, previous: int) -> int:  # noqa: ANN401 (PyAV is not typed here)
-    """Number of a decoded frame by its stamp; it must follow on the one before."""
-    if previous < 0:
-        return int(np.searchsorted(index.stamps, frame.pts))
-    if previous + 1 >= len(index) or frame.pts != index.stamps[previous + 1]:
-        raise _undecodable(index, previous + 1, f"the decoder gave the frame of stamp {frame.pts} instead")
-    return previous + 1
+    """Number of a decoded frame by its stamp; the first is looked up, each later one must follow on the one before."""
+    number = previous + 1
+    if previous < 0 and frame.pts is not None:
+        number = int(np.searchsorted(index.stamps, frame.pts))
+    if number >= len(index) or frame.pts != index.stamps[number]:
+        raise _undecodable(index, number, f"the decoder gave the frame of stamp {frame.pts} instead")
+    return number
 
 
 def _image(index: VideoIndex, frame: Any) -> Image:  # noqa: ANN401
@@ -118,7 +119,7 @@ def _frames_from(index: VideoIndex, start: int) -> Iterator[Any]:
             stream.thread_type, stream.thread_count = "AUTO", DECODER_THREADS
             frames = _decoded(index, container, stream, entry)
             first = next(frames, None)
-            if entry is None or (first is not None and first.pts <= index.stamps[start]):
+            if entry is None or (first is not None and first.pts is not None and first.pts <= index.stamps[start]):
                 yield from itertools.chain([first] if first is not None else [], frames)
                 return
 
