@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PIPED_WIDTH = 160
@@ -20,7 +21,7 @@ def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool
     if as_json:
         print(json.dumps(_plain(result), ensure_ascii=False))
         return
-    console = Console(soft_wrap=True, highlight=False, width=_width())
+    console = Console(soft_wrap=True, highlight=False, emoji=False, width=_width())
     for table in tables:
         console.print(table, markup=False) if isinstance(table, str) else console.print(table)
 
@@ -32,12 +33,12 @@ def _width() -> int | None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table with words to the left and figures to the right, in their shortest exact form."""
-    made = Table(title=title, title_justify="left", title_style="bold")
+    made = Table(title=escape(title), title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
         words = all(isinstance(row[index], str) for row in rows)
-        made.add_column(column, justify="left" if words else "right", overflow="fold")
+        made.add_column(escape(column), justify="left" if words else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(_cell(value) for value in row))
+        made.add_row(*(escape(_cell(value)) for value in row))
     return made
 
 
