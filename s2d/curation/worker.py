@@ -26,7 +26,7 @@ from s2d.images import encode_jpeg
 from s2d.landmarks.alignment import Aligned, align
 from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
-from s2d.landmarks.extract import FoundTracks, find_tracks
+from s2d.landmarks.extract import MIN_FRAMES, FoundTracks, find_tracks
 from s2d.landmarks.tracking import Track
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
 from s2d.video import VideoReader
@@ -86,7 +86,7 @@ class _Video:
         self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
         with VideoReader(self._source.path) as reader:
             self._facts |= _about(reader)
-            found = find_tracks(reader, self._detector)
+            found = find_tracks(reader, self._detector, min_frames=min(MIN_FRAMES, self._config.min_frames))
             for track in found.tracks:
                 self._take(track, reader)
         return found

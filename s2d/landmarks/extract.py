@@ -19,6 +19,9 @@ from s2d.landmarks.tracking import MARGIN, Track, build_tracks
 from s2d.video import ShotDetector, VideoReader, shots
 
 
+MIN_FRAMES = 5  # a face that is found less often is a chance, unless somebody asks for it
+
+
 @dataclass(frozen=True)
 class FoundTracks:
     """The faces of one video."""
@@ -40,7 +43,7 @@ def find_tracks(
     detector: Detector,
     *,
     batch: int = 16,
-    min_frames: int = 5,
+    min_frames: int = MIN_FRAMES,
     max_seconds: float = 60.0,
     margin: float = MARGIN,
 ) -> FoundTracks:
@@ -68,7 +71,7 @@ def find_tracks(
 
 
 def extract_tracks(
-    path: str | Path, detector: Detector, parameters: AlignmentParameters | None = None, *, min_frames: int = 5
+    path: str | Path, detector: Detector, parameters: AlignmentParameters | None = None, *, min_frames: int = MIN_FRAMES
 ) -> Iterator[tuple[Track, Aligned]]:
     """Both passes over a video file; yields each track with its aligned landmarks, in frame pixels.
 
