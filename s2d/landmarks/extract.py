@@ -18,7 +18,6 @@ from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.tracking import MARGIN, Track, build_tracks
 from s2d.video import ShotDetector, VideoReader, shots
 
-
 MIN_FRAMES = 5  # a face that is found less often is a chance, unless somebody asks for it
 
 
