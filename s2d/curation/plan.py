@@ -60,8 +60,9 @@ class Source:
 def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
     """All regular files of the inputs: folders are searched through, sorted by name, without hidden files and `out`.
 
-    A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed.
-    Raises S2DError for an input that does not exist or is empty, and when two inputs would give two files one name.
+    A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed; and so is a
+    folder below an input that cannot be read. Raises S2DError for an input that does not exist, is empty or cannot be
+    read, and when two inputs would give two files one name.
     """
     found: dict[str, Source] = {}
     for given in inputs:
@@ -87,15 +88,26 @@ def _sources_of(given: Path, out: Path) -> list[Source]:
 
 
 def _files_below(folder: Path, out: Path) -> Iterator[Path]:
-    """Regular files, through links too, but through no folder twice; devices and pipes are left out."""
+    """Regular files, through links too, but through no folder twice; devices and pipes are left out.
+
+    Folders that cannot be read come last, in the place of their files.
+    """
     seen = {out}
-    for root, folders, names in os.walk(folder, followlinks=True):
+    unread: list[Path] = []
+
+    def refused(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise S2DError(f"cannot curate {folder}", error.strerror or str(error), "check its permissions") from error
+        unread.append(Path(error.filename))
+
+    for root, folders, names in os.walk(folder, onerror=refused, followlinks=True):
         if Path(root).resolve() in seen:
             folders.clear()
             continue
         seen.add(Path(root).resolve())
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(root) / name for name in names if not name.startswith(".") and _is_plain(Path(root) / name))
+    yield from unread
 
 
 def _is_plain(path: Path) -> bool:
@@ -112,6 +124,9 @@ def _source(path: Path, name: Path) -> Source:
         status = path.stat()
     except OSError as error:
         settled = ("failed", UNREADABLE, f"cannot read {_utf8(str(path))}: {error.strerror}")
+        return Source(video, str(path), identity, 0, 0, settled=settled)
+    if stat.S_ISDIR(status.st_mode):
+        settled = ("failed", UNREADABLE, f"cannot read the folder {_utf8(str(path))}: check its permissions")
         return Source(video, str(path), identity, 0, 0, settled=settled)
     source = Source(video, str(path), identity, status.st_size, status.st_mtime_ns)
     if path.suffix.lower() in VIDEO_EXTENSIONS:
