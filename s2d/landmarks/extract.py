@@ -78,9 +78,15 @@ def extract_tracks(
     """
     with VideoReader(path) as reader:
         for track in find_tracks(reader, detector, min_frames=min_frames).tracks:
-            frames = reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
-            label = f"aligning track {track.shot}.{track.face}"
-            yield track, align(track, progress.track(frames, label, len(track.frames)), parameters)
+            frames = progress.track(
+                track_frames(reader, track), f"aligning track {track.shot}.{track.face}", len(track.frames)
+            )
+            yield track, align(track, frames, parameters)
+
+
+def track_frames(reader: VideoReader, track: Track) -> Iterator[Image]:
+    """The T frames of a track, (H, W, 3) RGB, read from its video one by one."""
+    return reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
 
 
 def largest_face(image: Image, detector: Detector, asked: str) -> Face:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -251,3 +252,13 @@ def test_trouble_with_the_output_is_not_the_videos(curate, tmp_path, monkeypatch
     with pytest.raises(WriteError):
         curate(path, steady())
     monkeypatch.undo()
+
+
+def test_only_a_call_changes_its_process(tmp_path, monkeypatch):
+    """To look at the detector is no work: the threads of OpenCV and the progress bars of the process stay."""
+    monkeypatch.setattr(worker, "make_detector", lambda name: Scripted([]))
+    monkeypatch.setattr(progress, "quiet", False)
+    before = cv2.getNumThreads()
+    config = CurationConfig(detector="scripted")
+    assert worker.VideoWorker(config, Staging(tmp_path, config.provenance(Scripted([])))).detector.name == "scripted"
+    assert (cv2.getNumThreads(), progress.quiet) == (before, False)
