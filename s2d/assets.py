@@ -11,7 +11,6 @@ web, or a file of an installed package.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import logging
 import os
@@ -26,7 +25,7 @@ import platformdirs
 
 from s2d import progress, wheels
 from s2d.errors import S2DError
-from s2d.files import whole_file
+from s2d.files import file_sha256, whole_file
 
 FOLDER_VARIABLE = "S2D_ASSETS"
 BLOCK = 1 << 20
@@ -211,22 +210,18 @@ def fault(asset: Asset, file: Path) -> str:
     """What is wrong with the content of a file; empty when nothing is. Raises S2DError when it cannot be read."""
     try:
         status = file.stat()
-        if status.st_size != asset.size:
-            return f"{status.st_size} bytes instead of {asset.size}"
-        digest = _digest(file, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise S2DError(f"cannot read {file}", error.strerror or str(error), "check its permissions") from error
+    if status.st_size != asset.size:
+        return f"{status.st_size} bytes instead of {asset.size}"
+    digest = _digest(file, status.st_size, status.st_mtime_ns)
     return "" if digest == asset.sha256 else f"its SHA-256 begins with {digest[:10]}, not {asset.sha256[:10]}"
 
 
 @functools.cache
 def _digest(file: Path, size: int, changed: int) -> str:
     """SHA-256 of a file, worked out again only when its size or its time of change is another."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(file)
 
 
 def _checked(asset: Asset, file: Path) -> Path:

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all, also when the power fails or several processes write the same one."""
+"""Files: they appear whole or not at all, also when the power fails or several processes write the same one."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from s2d.errors import S2DError
+
+BLOCK = 1 << 20
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits; raises S2DError when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise S2DError(f"cannot read {path}", error.strerror or str(error), "check its permissions") from error
+    return digest.hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -23,9 +47,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
+            sync(temporary)
             temporary.replace(path)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:

@@ -85,6 +85,16 @@ def to_pixels(points: Floats, width: int, height: int) -> Array:
     return (np.asarray(points, dtype=np.float64) + 1.0) * (np.array([width, height]) - 1.0) / 2.0
 
 
+def median_over_frames(points: Array) -> Array:
+    """Median of points (T, N, 2) over the frames, (N, 2); NaN, without a warning, only for what is never known.
+
+    >>> median_over_frames(np.array([[[1.0, 2.0]], [[np.nan, 4.0]], [[3.0, 9.0]]]))
+    array([[2., 4.]])
+    """
+    known = np.isfinite(points).any(axis=0)
+    return np.where(known, np.nanmedian(np.where(known, points, 0.0), axis=0), np.nan)
+
+
 @dataclass(frozen=True)
 class Crop:
     """A fixed square cut out of a frame: pixel columns left .. left + side - 1, rows top .. top + side - 1.

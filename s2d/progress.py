@@ -31,7 +31,7 @@ def _with_bar(items: Iterable[Item], label: str, total: int | None) -> Iterator[
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
     task = progress.add_task(label, total=total)
     started, shown = time.monotonic(), False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2d.errors import S2DError
-from s2d.files import check_writable, whole_file
+from s2d.files import check_writable, file_sha256, whole_file
 
 
 def test_file_appears_with_its_folder_and_nothing_else(tmp_path):
@@ -46,3 +46,10 @@ def test_a_place_is_tried_and_left_as_it_was(tmp_path):
         check_writable(tmp_path)
     with pytest.raises(S2DError, match="choose a folder that can be written to"):
         check_writable(tmp_path / "old.png" / "a.png")
+
+
+def test_sha256_is_that_of_fips_180(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with pytest.raises(S2DError, match=r"cannot read .*none: No such file"):
+        file_sha256(tmp_path / "none")

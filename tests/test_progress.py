@@ -22,14 +22,14 @@ def run(monkeypatch):
     The streams are set within the test's call: pytest's capture lays its own there after the fixtures have run.
     """
 
-    def counted(out=Terminal, delay=-1.0, quiet=False) -> tuple[str, str]:
+    def counted(out=Terminal, delay=-1.0, quiet=False, label="counting") -> tuple[str, str]:
         streams = out(), Terminal()
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr("sys.stdout", streams[0])
         monkeypatch.setattr("sys.stderr", streams[1])
         monkeypatch.setattr(progress, "quiet", quiet)
         monkeypatch.setattr(progress, "DELAY_SECONDS", delay)
-        assert list(progress.track(iter(range(5)), "counting", total=5)) == [0, 1, 2, 3, 4]
+        assert list(progress.track(iter(range(5)), label, total=5)) == [0, 1, 2, 3, 4]
         return streams[0].getvalue(), streams[1].getvalue()
 
     return counted
@@ -40,6 +40,11 @@ def test_long_work_draws_a_bar_on_stderr(run):
     assert out == ""
     assert "counting" in err
     assert "5/5" in err
+
+
+def test_square_brackets_of_a_label_are_plain_text(run):
+    _, err = run(label="reading [x] and [/y].mp4")
+    assert "reading [x] and [/y].mp4" in err
 
 
 @pytest.mark.parametrize("case", [{"quiet": True}, {"delay": 2.0}, {"out": io.StringIO}])

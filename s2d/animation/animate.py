@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from s2d import geometry, progress
@@ -20,6 +21,7 @@ from s2d.landmarks.retarget import retarget
 from s2d.models.animator import Animator, AnimatorConfig
 from s2d.models.checkpoint import load_animator
 from s2d.video import VideoWriter
+from s2d.video.writer import CLOCK
 
 BATCH = 8
 MIN_SIZE, MAX_SIZE = 64, 2048
@@ -75,8 +77,8 @@ def animate(
     with VideoWriter(out, panels * face.size, face.size, driver.fps, synthetic=True) as writer:
         results = progress.track(render(model, face, points), "animating", total=len(points))
         beside = _driving_panels(driver, face.size) if side_by_side else None
-        for result, time in zip(results, driver.times - driver.times[0], strict=True):
-            writer.write(result if beside is None else np.hstack([face.image, next(beside), result]), float(time))
+        for result, time in zip(results, _ticking(driver.times), strict=True):
+            writer.write(result if beside is None else np.hstack([face.image, next(beside), result]), time)
     return Animation(Path(out), len(points), driver.fps, face.size, driver.name, checkpoint is not None)
 
 
@@ -99,6 +101,18 @@ def _check(size: int | None, out: str | Path) -> None:
         raise S2DError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
+
+
+def _ticking(times: npt.NDArray[np.float64]) -> list[float]:
+    """Ascending seconds, counted from the first, on the writer's clock: what falls on one tick goes on to the next.
+
+    >>> [round(second * CLOCK) for second in _ticking(np.array([2.0, 2.0, 2.000001, 2.5]))]
+    [0, 1, 2, 45000]
+    """
+    count = np.arange(len(times))
+    ticks = np.rint((times - times[0]) * CLOCK).astype(np.int64)
+    ascending = np.maximum.accumulate(ticks - count) + count
+    return [tick / CLOCK for tick in ascending.tolist()]
 
 
 def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:

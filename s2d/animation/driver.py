@@ -15,7 +15,7 @@ from s2d.geometry import Float32, Image
 from s2d.images import decode_jpeg
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector
-from s2d.landmarks.extract import find_tracks
+from s2d.landmarks.extract import find_tracks, track_frames
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
 
@@ -64,18 +64,14 @@ def _from_video(path: Path, detector: Detector, size: int, name: str | None) -> 
         if chosen not in tracks:
             raise S2DError(asked, f"it has no track {chosen!r}", f"choose one of {', '.join(tracks)}")
         track = tracks[chosen]
-        frames = progress.track(_frames(reader, track), f"aligning {chosen}", len(track.frames))
+        frames = progress.track(track_frames(reader, track), f"aligning {chosen}", len(track.frames))
         points = track.crop.points(align(track, frames).points, size)
     return Driver(points, size, track.times, chosen, lambda: _video_crops(path, track, size))
 
 
-def _frames(reader: VideoReader, track: Track) -> Iterator[Image]:
-    return reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
-
-
 def _video_crops(path: Path, track: Track, size: int) -> Iterator[Image]:
     with VideoReader(path) as reader:
-        for frame in _frames(reader, track):
+        for frame in track_frames(reader, track):
             yield track.crop.image(frame, size)
 
 

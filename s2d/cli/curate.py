@@ -66,13 +66,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _result(out: str, summary: Summary) -> dict[str, Any]:
+    from s2d.shards.schema import OUTCOMES
+
     videos = summary.videos
     return {
         "out": out,
         "new": summary.new,
         "already": len(videos) - summary.new,
         "changed": summary.changed,
-        "outcomes": {name: int((videos.outcome == name).sum()) for name in ("kept", "filtered", "failed")},
+        "outcomes": {name: int((videos.outcome == name).sum()) for name in OUTCOMES},
         "tracks": int(videos.tracks.sum()),
         "frames": int(videos.track_frames.sum()),
         "videos": videos[COLUMNS].to_dict("records"),
@@ -81,9 +83,10 @@ def _result(out: str, summary: Summary) -> dict[str, Any]:
 
 def _tables(out: str, summary: Summary) -> list[Table | str]:
     from s2d.cli.output import table
+    from s2d.shards.schema import OUTCOMES
 
     videos = summary.videos
-    rows = [(name, *_figures(videos[videos.outcome == name])) for name in ("kept", "filtered", "failed")]
+    rows = [(name, *_figures(videos[videos.outcome == name])) for name in OUTCOMES]
     shown: list[Table | str] = [table("Outcomes", ("outcome", "files", "tracks", "frames"), rows)]
     others = videos[videos.outcome != "kept"]
     if len(others):

@@ -35,11 +35,13 @@ def run(args: argparse.Namespace) -> None:
 
 def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
     """Figures of a data set as plain values, from its tables of videos and tracks."""
+    from s2d.shards.schema import OUTCOMES
+
     reasons = videos[videos.reason != ""].value_counts(["outcome", "reason"]).reset_index(name="videos")
     reasons = reasons.sort_values(["videos", "outcome", "reason"], ascending=[False, True, True])
     return {
         "metadata": metadata,
-        "videos": {name: int((videos.outcome == name).sum()) for name in ("kept", "filtered", "failed")},
+        "videos": {name: int((videos.outcome == name).sum()) for name in OUTCOMES},
         "reasons": reasons.to_dict("records"),
         "filtered_tracks": _filtered_tracks(videos),
         "tracks": len(tracks),

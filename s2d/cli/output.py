@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PIPED_WIDTH = 160
@@ -20,7 +21,7 @@ def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool
     if as_json:
         print(json.dumps(_plain(result), ensure_ascii=False))
         return
-    console = Console(soft_wrap=True, highlight=False, width=_width())
+    console = Console(soft_wrap=True, highlight=False, emoji=False, width=_width())
     for table in tables:
         console.print(table, markup=False) if isinstance(table, str) else console.print(table)
 
@@ -35,12 +36,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], fig
 
     `figures` are columns of figures that were made words already.
     """
-    made = Table(title=title, title_justify="left", title_style="bold")
+    made = Table(title=escape(title), title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
         words = index not in figures and all(isinstance(row[index], str) for row in rows)
-        made.add_column(column, justify="left" if words else "right", overflow="fold")
+        made.add_column(escape(column), justify="left" if words else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(_cell(value) for value in row))
+        made.add_row(*(escape(_cell(value)) for value in row))
     return made
 
 

@@ -11,8 +11,6 @@ from s2d.errors import S2DError
 from s2d.landmarks.detectors.base import Detector
 from s2d.shards.schema import Provenance
 
-VIDEOS_PER_SHARD = 64
-
 
 @dataclass(frozen=True)
 class CurationConfig:
@@ -28,11 +26,9 @@ class CurationConfig:
     """Shorter tracks are filtered."""
     min_face_px: float = 64.0
     """Tracks with a smaller face are filtered: median of the longer side of the face box, in pixels of the video."""
-    videos_per_shard: int = VIDEOS_PER_SHARD
-    """Videos that share a file; does not change what is stored about each of them."""
 
     def __post_init__(self) -> None:
-        for name, least in (("crop_size", 16), ("min_frames", 1), ("min_face_px", 0), ("videos_per_shard", 1)):
+        for name, least in (("crop_size", 16), ("min_frames", 1), ("min_face_px", 0)):
             if getattr(self, name) < least:
                 raise S2DError(f"cannot use {name} = {getattr(self, name)}", f"the least is {least}", "raise it")
 

@@ -27,6 +27,8 @@ from s2d.shards.writer import part_path, write_shard
 if TYPE_CHECKING:
     import pandas as pd
 
+VIDEOS_PER_SHARD = 64  # share a file
+
 Work = Callable[[Source], str]
 
 
@@ -62,7 +64,7 @@ def curate(
     # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
     staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
     with claimed(out):
-        return run(sources, staging, VideoWorker(config, staging), executor or LocalExecutor(), config.videos_per_shard)
+        return run(sources, staging, VideoWorker(config, staging), executor or LocalExecutor(), VIDEOS_PER_SHARD)
 
 
 def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> Summary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s2d.errors import S2DError
+from s2d.files import file_sha256
 
 # fmt: off
 VIDEO_EXTENSIONS = (
@@ -22,7 +22,6 @@ VIDEO_EXTENSIONS = (
 NOT_A_VIDEO = "not a video by its extension"
 UNREADABLE = "cannot be read"
 DUPLICATE = "duplicate"
-HASH_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,9 @@ def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
 
     The truth that `s2d synth` writes beside a clip belongs to it and is not listed.
 
-    A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed.
-    Raises S2DError for an input that does not exist or is empty, and when two inputs would give two files one name.
+    A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed; and so is a
+    folder below an input that cannot be read. Raises S2DError for an input that does not exist, is empty or cannot be
+    read, and when two inputs would give two files one name.
     """
     found: dict[str, Source] = {}
     for given in inputs:
@@ -90,9 +90,19 @@ def _sources_of(given: Path, out: Path) -> list[Source]:
 
 
 def _files_below(folder: Path, out: Path) -> Iterator[Path]:
-    """Regular files, through links too, but through no folder twice; devices and pipes are left out."""
+    """Regular files, through links too, but through no folder twice; devices and pipes are left out.
+
+    Folders that cannot be read come last, in the place of their files.
+    """
     seen = {out}
-    for root, folders, names in os.walk(folder, followlinks=True):
+    unread: list[Path] = []
+
+    def refused(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise S2DError(f"cannot curate {folder}", error.strerror or str(error), "check its permissions") from error
+        unread.append(Path(error.filename))
+
+    for root, folders, names in os.walk(folder, onerror=refused, followlinks=True):
         if Path(root).resolve() in seen:
             folders.clear()
             continue
@@ -100,6 +110,7 @@ def _files_below(folder: Path, out: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = (Path(root) / name for name in names if not name.startswith("."))
         yield from (path for path in paths if _is_plain(path) and not _is_truth(path))
+    yield from unread
 
 
 def _is_plain(path: Path) -> bool:
@@ -125,6 +136,9 @@ def _source(path: Path, name: Path) -> Source:
     except OSError as error:
         settled = ("failed", UNREADABLE, f"cannot read {_utf8(str(path))}: {error.strerror}")
         return Source(video, str(path), identity, 0, 0, settled=settled)
+    if stat.S_ISDIR(status.st_mode):
+        settled = ("failed", UNREADABLE, f"cannot read the folder {_utf8(str(path))}: check its permissions")
+        return Source(video, str(path), identity, 0, 0, settled=settled)
     source = Source(video, str(path), identity, status.st_size, status.st_mtime_ns)
     if path.suffix.lower() in VIDEO_EXTENSIONS:
         return source
@@ -138,18 +152,6 @@ def _utf8(text: str) -> str:
 
 def _same_file(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's content; raises S2DError when it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(HASH_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise S2DError(f"cannot read {path}", error.strerror or str(error), "check its permissions") from error
-    return digest.hexdigest()
 
 
 def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:

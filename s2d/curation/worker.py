@@ -17,16 +17,16 @@ from s2d import progress
 from s2d.curation import quality
 from s2d.curation.config import CurationConfig
 from s2d.curation.limits import Refusal, refused
-from s2d.curation.plan import Source, file_sha256
+from s2d.curation.plan import Source
 from s2d.curation.staging import Staging
 from s2d.errors import S2DError
-from s2d.files import whole_file
+from s2d.files import file_sha256, whole_file
 from s2d.geometry import Image
 from s2d.images import encode_jpeg
 from s2d.landmarks.alignment import Aligned, align
 from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
-from s2d.landmarks.extract import FoundTracks, find_tracks
+from s2d.landmarks.extract import MIN_FRAMES, FoundTracks, find_tracks, track_frames
 from s2d.landmarks.tracking import Track
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
 from s2d.video import VideoReader
@@ -36,7 +36,10 @@ NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"
 
 @dataclass
 class VideoWorker:
-    """Curates one video per call and stages the result; the detector is loaded at the first call and kept."""
+    """Curates one video per call and stages the result; the detector is loaded at the first call and kept.
+
+    A call makes its process a worker: OpenCV computes with one thread there, and no progress bar is drawn.
+    """
 
     config: CurationConfig
     staging: Staging
@@ -44,8 +47,6 @@ class VideoWorker:
     @cached_property
     def detector(self) -> Detector:
         """The detector of this process."""
-        cv2.setNumThreads(1)  # one worker per core; and the same sums on every machine
-        progress.quiet = True
         return make_detector(self.config.detector)
 
     def __call__(self, source: Source) -> str:
@@ -53,6 +54,8 @@ class VideoWorker:
 
         Raises S2DError for trouble of the run: the detector cannot be loaded, the output cannot be written.
         """
+        cv2.setNumThreads(1)  # one worker per core; and the same sums on every machine
+        progress.quiet = True
         detector = self.detector
         frames, provenance = self.staging.frames_path(source), self.staging.provenance
         with whole_file(frames) as path, FramesWriter(path, provenance) as writer:
@@ -86,7 +89,7 @@ class _Video:
         self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
         with VideoReader(self._source.path) as reader:
             self._facts |= _about(reader)
-            found = find_tracks(reader, self._detector)
+            found = find_tracks(reader, self._detector, min_frames=min(MIN_FRAMES, self._config.min_frames))
             for track in found.tracks:
                 self._take(track, reader)
         return found
@@ -151,10 +154,7 @@ class _Passing:
         self.jpeg: list[bytes] | None = [] if config.jpeg else None
 
     def frames(self) -> Iterator[Image]:
-        numbers = self._track.frames
-        for frame, box in zip(
-            self._reader.frames(int(numbers[0]), int(numbers[-1]) + 1), self._track.boxes, strict=True
-        ):
+        for frame, box in zip(track_frames(self._reader, self._track), self._track.boxes, strict=True):
             self.meter.update(frame, box)
             if self.jpeg is not None:
                 self.jpeg.append(encode_jpeg(self._track.crop.image(frame, self._size)))

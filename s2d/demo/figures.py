@@ -21,12 +21,10 @@ COLOURS = {"truth": "#8a8f98", "raw": "#e07b39", "aligned": "#2f6fde"}
 
 def trajectories(path: Path, methods: Mapping[str, Floats], times: Array) -> None:
     """A jaw point, an eye corner and the lids over time, for tracks (T, 70, 2) by name."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(3, 1, figsize=(9, 6.2), sharex=True, layout="constrained")
+    figure = Figure(figsize=(9, 6.2), layout="constrained")
+    axes = figure.subplots(3, 1, sharex=True)
     rows = ("left eye corner, y [px]", "chin, y [px]", "right lids' opening\n[inter-ocular]")
     series = {
         name: (track[:, LEFT_EYE_OUTER, 1], track[:, CHIN, 1], expression.lid_apertures(track)[:, 0])
@@ -40,19 +38,16 @@ def trajectories(path: Path, methods: Mapping[str, Floats], times: Array) -> Non
     axes[0].legend(ncols=3, frameon=False, loc="upper right")
     axes[-1].set_xlabel("time [s]")
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def curve(path: Path, metrics: Path, prior: float) -> None:
     """Validation L1 over steps from a run's CSV, beside that of the untrained model."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     with metrics.open(newline="") as file:
         rows = [(int(row["step"]), float(row["val_l1"])) for row in csv.DictReader(file) if row.get("val_l1")]
-    figure, axis = plt.subplots(figsize=(7, 2.8), layout="constrained")
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    axis = figure.subplots()
     axis.plot(*zip(*rows, strict=True), marker="o", color=COLOURS["aligned"], label="animator")
     axis.axhline(prior, color=COLOURS["truth"], ls="--", label="analytic prior, untrained")
     axis.set_xlabel("step")
@@ -60,7 +55,6 @@ def curve(path: Path, metrics: Path, prior: float) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def overlays(path: Path, pictures: Sequence[Image], points: Floats, columns: int = 6) -> None:

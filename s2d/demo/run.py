@@ -74,8 +74,10 @@ def run_demo(
     """Make the whole demo in folder `out`, which is emptied first if an earlier demo made it.
 
     `steps` of training on clips of `frames` frames each; `say` is told each step. Returns the figures that the page
-    shows. Raises S2DError when `out` cannot be written or holds something else.
+    shows. Raises S2DError when `out` cannot be written or holds something else, or `steps` is below 1.
     """
+    if steps < 1:  # a trainer takes -1 for no limit
+        raise S2DError(f"cannot make the demo with {steps} training steps", "the least is 1", "ask for more")
     started = time.monotonic()
     places = Places(Path(out))
     _claim(places.out)

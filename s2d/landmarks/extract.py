@@ -18,6 +18,8 @@ from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.tracking import MARGIN, Track, build_tracks
 from s2d.video import ShotDetector, VideoReader, shots
 
+MIN_FRAMES = 5  # a face that is found less often is a chance, unless somebody asks for it
+
 
 @dataclass(frozen=True)
 class FoundTracks:
@@ -40,7 +42,7 @@ def find_tracks(
     detector: Detector,
     *,
     batch: int = 16,
-    min_frames: int = 5,
+    min_frames: int = MIN_FRAMES,
     max_seconds: float = 60.0,
     margin: float = MARGIN,
 ) -> FoundTracks:
@@ -68,7 +70,7 @@ def find_tracks(
 
 
 def extract_tracks(
-    path: str | Path, detector: Detector, parameters: AlignmentParameters | None = None, *, min_frames: int = 5
+    path: str | Path, detector: Detector, parameters: AlignmentParameters | None = None, *, min_frames: int = MIN_FRAMES
 ) -> Iterator[tuple[Track, Aligned]]:
     """Both passes over a video file; yields each track with its aligned landmarks, in frame pixels.
 
@@ -76,9 +78,15 @@ def extract_tracks(
     """
     with VideoReader(path) as reader:
         for track in find_tracks(reader, detector, min_frames=min_frames).tracks:
-            frames = reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
-            label = f"aligning track {track.shot}.{track.face}"
-            yield track, align(track, progress.track(frames, label, len(track.frames)), parameters)
+            frames = progress.track(
+                track_frames(reader, track), f"aligning track {track.shot}.{track.face}", len(track.frames)
+            )
+            yield track, align(track, frames, parameters)
+
+
+def track_frames(reader: VideoReader, track: Track) -> Iterator[Image]:
+    """The T frames of a track, (H, W, 3) RGB, read from its video one by one."""
+    return reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
 
 
 def largest_face(image: Image, detector: Detector, asked: str) -> Face:

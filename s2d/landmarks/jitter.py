@@ -23,7 +23,6 @@ from s2d.landmarks.residuals import PictureResiduals
 Mask = npt.NDArray[np.bool_]
 
 STATIC = tuple(range(36))  # jaw, brows and nose: no lid, lip or gaze moves them
-RIGID = (*range(17, 36), 36, 39, 42, 45)  # what a face is stabilised by: brows, nose, corners of the eyes
 MAX_LAG = 5  # frames
 HIGH_FREQUENCY = 6.0  # Hz; lids and lips move slower but for the onset of a blink
 FAILURE = 8.0  # percent; the limit of the 300-W challenge
@@ -282,9 +281,9 @@ def stabilise(points: Floats) -> tuple[Array, Array]:
     points = np.asarray(points, np.float64)
     corners = points[:, [layout.RIGHT_EYE_OUTER, layout.LEFT_EYE_OUTER]]
     upright = geometry.similarity_fit(corners, np.broadcast_to([[-0.5, 0.0], [0.5, 0.0]], corners.shape))
-    reference = _median_over_frames(geometry.apply(upright, points))
-    rigid = points[:, RIGID]
-    maps = geometry.similarity_fit(rigid, np.broadcast_to(reference[list(RIGID)], rigid.shape))
+    reference = geometry.median_over_frames(geometry.apply(upright, points))
+    steady = points[:, layout.STEADY]
+    maps = geometry.similarity_fit(steady, np.broadcast_to(reference[list(layout.STEADY)], steady.shape))
     return geometry.apply(maps, points), maps
 
 
@@ -352,12 +351,6 @@ def _mean(values: Array, axis: int) -> Array:
     known = np.isfinite(values)
     total = np.where(known, values, 0).sum(axis=axis)
     return np.where(known.any(axis=axis), total / np.maximum(known.sum(axis=axis), 1), np.nan)
-
-
-def _median_over_frames(values: Array) -> Array:
-    """(T, K, 2) -> (K, 2); NaN for what is never known, without a warning about it."""
-    known = np.isfinite(values).any(axis=0)
-    return np.where(known, np.nanmedian(np.where(known, values, 0), axis=0), np.nan)
 
 
 def _face_units(vectors: Array, faces: Floats) -> Array:

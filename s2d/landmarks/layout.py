@@ -35,6 +35,7 @@ PARTS: MappingProxyType[str, tuple[int, ...]] = MappingProxyType(
 CLOSED = frozenset({"right_eye", "left_eye", "outer_lips", "inner_lips"})  # parts drawn as polygons
 INNER_FACE = tuple(range(17, 68))  # without the jaw, whose definition differs between detectors
 CONTOUR_68 = tuple(range(68))
+STEADY = (*range(17, 36), 36, 39, 42, 45)  # brows, nose, corners of the eyes: what moves with the head, and has texture
 # (upper, lower) pairs whose distance is the opening
 RIGHT_LIDS = ((37, 41), (38, 40))
 LEFT_LIDS = ((43, 47), (44, 46))

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from s2d.geometry import Array, Float32, Floats, Image
+from s2d.landmarks import layout
 
 Mask = npt.NDArray[np.bool_]
 Grey = npt.NDArray[np.uint8]
 Spectra = npt.NDArray[np.complex64]
 
 STEPS = (1, 6)  # frames
-TEXTURED = (*range(17, 36), 36, 39, 42, 45)  # brows, nose, corners of the eyes: no opening changes the patch itself
+_PLACES = list(layout.STEADY)  # no opening of lids or lips changes the patches around these
 SIZE = 32  # samples along each side of a patch
 SPAN = 0.4  # side of a patch in inter-ocular distances
 RESOLUTION = SIZE / SPAN  # samples per inter-ocular distance; larger faces are shrunk to it
@@ -128,7 +129,7 @@ class PictureResiduals:
         return np.asarray((points + 0.5) * self._shrink - 0.5)
 
     def _compare_patches(self, method: _Follower, picture: Grey) -> None:
-        points = self._small(method.points[self._index, list(TEXTURED)])
+        points = self._small(method.points[self._index, _PLACES])
         known = _known(points)
         turn = np.linalg.inv(method.maps[self._index, :, :2]) * self._shrink  # face units to picture pixels
         grid = _OFFSETS @ turn.T + np.where(known[:, None], points, 0)[:, None, None]
@@ -145,7 +146,7 @@ class PictureResiduals:
         method.recent.append((spectra, known))
 
     def _compare_flow(self, method: _Follower, before: Grey, picture: Grey) -> None:
-        start, end = (self._small(method.points[index, list(TEXTURED)]) for index in (self._index - 1, self._index))
+        start, end = (self._small(method.points[index, _PLACES]) for index in (self._index - 1, self._index))
         known = _known(start) & _known(end)
         if not known.any():
             return

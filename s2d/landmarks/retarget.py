@@ -67,17 +67,11 @@ def neutral_face(driving: Floats) -> Array:
     for _ in range(2):  # generalised Procrustes: align all to the reference, take the median, again
         fits = geometry.similarity_fit(faces[:, RIGID], np.broadcast_to(reference[list(RIGID)], faces[:, RIGID].shape))
         posed = geometry.apply(fits, faces)
-        reference = _nanmedian(posed)
+        reference = geometry.median_over_frames(posed)
     calm = np.argsort(_expression(posed, reference), kind="stable")[: max(1, round(NEUTRAL_SHARE * len(faces)))]
-    rest = _nanmedian(posed[calm])
-    pose = geometry.similarity_fit(rest[list(RIGID)], _nanmedian(faces[calm])[list(RIGID)])
+    rest = geometry.median_over_frames(posed[calm])
+    pose = geometry.similarity_fit(rest[list(RIGID)], geometry.median_over_frames(faces[calm])[list(RIGID)])
     return geometry.apply(pose, rest)
-
-
-def _nanmedian(faces: Array) -> Array:
-    """Median over frames; NaN only where a landmark is never known."""
-    known = np.isfinite(faces).any(axis=0)
-    return np.where(known, np.nanmedian(np.where(known, faces, 0.0), axis=0), np.nan)
 
 
 def _expression(posed: Array, reference: Array) -> Array:
@@ -137,8 +131,8 @@ def _scaled_eye(
 
 def _eye_frame(faces: Array, eye: tuple[int, ...]) -> tuple[Array, Array]:
     """Centre (..., 2) and width (...) of an eye, from its corners: eyelid coordinates."""
-    inner, outer = faces[..., eye[0], :], faces[..., eye[3], :]
-    return 0.5 * (inner + outer), np.asarray(np.linalg.norm(outer - inner, axis=-1))
+    one, other = faces[..., eye[0], :], faces[..., eye[3], :]
+    return 0.5 * (one + other), np.asarray(np.linalg.norm(other - one, axis=-1))
 
 
 def _placed_pupil(

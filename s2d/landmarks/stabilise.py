@@ -8,9 +8,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from s2d.geometry import Array, Floats, apply, invert, similarity_fit
+from s2d.landmarks import layout
 from s2d.landmarks.detectors.regions import Region
 
-STEADY = [*range(17, 36), 36, 39, 42, 45]  # brows, nose, eye corners: what moves with the head
 LEAST_POINTS = 6  # fewer valid steady points do not fix a similarity
 EYES_TO_RADIUS = 0.455  # radius of the steady points over the inter-ocular distance, on a frontal face
 SIGMA_FRAMES = 2.0
@@ -24,7 +24,7 @@ def follow(raw: Floats, size: int, interocular: float) -> list[Region]:
     The motion is that of the steady points, median-filtered and smoothed over a few frames; gaps are interpolated.
     Raises ValueError when no frame has enough points.
     """
-    steady = np.asarray(raw, np.float64)[:, STEADY]
+    steady = np.asarray(raw, np.float64)[:, layout.STEADY]
     known = np.isfinite(steady).all(axis=-1).sum(axis=-1) >= LEAST_POINTS
     if not known.any():
         raise ValueError("no frame has enough landmarks to follow")
@@ -43,7 +43,7 @@ class Follower:
 
     def update(self, raw: Floats) -> Region | None:
         """Region of the next frame, `raw` (70, 2) frame pixels; None until a frame has enough points."""
-        steady = np.asarray(raw, np.float64)[None, STEADY]
+        steady = np.asarray(raw, np.float64)[None, layout.STEADY]
         if np.isfinite(steady).all(axis=-1).sum() >= LEAST_POINTS:
             if self._reference is None:
                 self._reference = _reference(steady)

@@ -8,7 +8,7 @@ for track_id in dataset.tracks().query("face_px > 200").track_id:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
-AGREE = ("layout", "schema_version", "crop_size")  # what the parts of one data set must have in common
+AGREE = ("layout", "schema_version", "crop_size")  # besides `Provenance.settings`, which must all agree
 READERS = 8
 PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid")
 
@@ -115,7 +115,8 @@ class Dataset:
 def open_dataset(path: str | Path) -> Dataset:
     """Open a data set's folder, or a single part file of its frames.
 
-    Raises S2DError when there is none, it is damaged, or it has another layout or schema version.
+    Raises S2DError when there is none, it is damaged, it has another layout or schema version, or its parts were made
+    by different detectors or with different settings.
     """
     path = Path(path)
     if path.is_dir():
@@ -205,14 +206,21 @@ def _checked_metadata(path: Path, schema: pa.Schema, table: str) -> dict[str, An
 
 def _common_metadata(shards: Sequence[_Shard]) -> dict[str, Any]:
     first = shards[0].metadata
+    ours = _settings(first)
     for shard in shards[1:]:
-        for key in AGREE:
-            if shard.metadata[key] != first[key]:
-                why = f"{key} is {shard.metadata[key]}, but {first[key]} in {shards[0].frames.name}"
-                raise S2DError(
-                    f"cannot use {shard.frames}", why, "keep data sets of different makes in different folders"
-                )
+        theirs = _settings(shard.metadata)
+        for name in sorted({*ours, *theirs}):
+            was, now = ours.get(name), theirs.get(name)
+            if was != now:
+                plain = not isinstance(was, (list, dict)) and not isinstance(now, (list, dict))
+                values = f"{now}, but {was} in" if plain else "another than in"
+                remedy = "keep data sets of different makes in different folders"
+                raise S2DError(f"cannot use {shard.frames}", f"{name} is {values} {shards[0].frames.name}", remedy)
     return {key: value for key, value in first.items() if key != "table"}
+
+
+def _settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {**metadata.get("config", {}), **{key: metadata[key] for key in AGREE}}
 
 
 def _twice(track: str, one: Path, other: Path) -> S2DError:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -161,7 +162,7 @@ class Provenance:
     """Everything else that decides what is stored: filters, pictures or none."""
 
     def settings(self) -> dict[str, Any]:
-        """All that must agree within one data set, flat, as plain JSON values."""
+        """All that must agree within one data set, flat, as plain JSON values; what is infinite is None."""
         made = {
             "schema_version": SCHEMA_VERSION,
             "layout": layout.NAME,
@@ -171,12 +172,12 @@ class Provenance:
             **{f"alignment.{name}": value for name, value in self.alignment.items()},
             **self.config,
         }
-        return dict(json.loads(json.dumps(made, sort_keys=True)))
+        return dict(json.loads(_json(made)))
 
     @property
     def config_hash(self) -> str:
         """16 hexadecimal digits over `settings()`."""
-        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(_json(self.settings()).encode()).hexdigest()[:16]
 
     def metadata(self, table: str) -> dict[str, str]:
         """Key-value metadata of a part of `table` (one of TABLES); read back by `read_metadata`."""
@@ -184,19 +185,32 @@ class Provenance:
             "s2d.table": table,
             "s2d.schema_version": SCHEMA_VERSION,
             "s2d.layout": layout.NAME,
-            "s2d.units": json.dumps(UNITS, sort_keys=True),
+            "s2d.units": _json(UNITS),
             "s2d.detector": self.detector,
             "s2d.detector_version": self.detector_version,
-            "s2d.alignment": json.dumps(dict(self.alignment), sort_keys=True),
+            "s2d.alignment": _json(self.alignment),
             "s2d.crop_size": str(self.crop_size),
             "s2d.version": __version__,
-            "s2d.config": json.dumps(self.settings(), sort_keys=True),
+            "s2d.config": _json(self.settings()),
             "s2d.config_hash": self.config_hash,
         }
 
     def schema(self, table: str) -> pa.Schema:
         """The table's schema with the metadata in it."""
         return SCHEMAS[table].with_metadata(self.metadata(table))
+
+
+def _json(value: object) -> str:
+    """JSON as RFC 8259 has it, which knows no infinite numbers: they are null. Raises ValueError for NaN."""
+    return json.dumps(_finite(value), sort_keys=True, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and math.isinf(value) else value
 
 
 _AS_JSON = frozenset({"units", "alignment", "config", "crop_size"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from s2d.errors import S2DError
+from s2d.files import sync
 from s2d.geometry import Float32
 from s2d.shards.schema import FRAMES, TABLES, Provenance, flat_flags, flat_points
 
@@ -47,15 +47,6 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         why = error.strerror or str(error)
         raise WriteError(f"cannot write {path}", why, "mend that and give the same command again") from error
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class FramesWriter:

@@ -5,7 +5,8 @@ Why two (measured with decord2 3.4 and PyAV 18 on two cores):
 - Decord decodes ahead in a thread of its own, which hides a millisecond a frame behind a busy detector. But it reads
   ahead without bound (2.7 GiB after 300 frames of a long 512 x 512 video, read at 30 frames a second), cannot read most
   H.265 (it stops at "Error sending packet"), numbers frames by counting (three off behind an edit list), and hands out
-  rows of a wrong length below 64 pixels of width.
+  rows of a wrong length below 64 pixels of width. At a few widths above (96 and 144, where the processor has AVX-512)
+  it takes the padding of FFmpeg's rows for a fourth channel: such a frame is seen by its shape, and PyAV goes on.
 - So it gets what it does right: plain H.264 (`VideoIndex.plain`), from the first group of pictures on (it seeks by
   decoding order, which is display order only there), and small enough that all of it may be decoded ahead.
 - PyAV gets the rest. Each decoded frame must carry the stamp that the index expects, and after a seek the first frame
@@ -70,7 +71,10 @@ def _with_decord(index: VideoIndex, start: int, stop: int) -> Iterator[Image]:
         reader = decord.VideoReader(str(index.path.absolute()), ctx=decord.cpu(0), num_threads=1, fault_tol=1e-4)
         reader.seek_accurate(start)
         while number < stop:
-            yield reader.next().asnumpy()
+            picture = reader.next().asnumpy()
+            if picture.shape != (index.height, index.width, 3):
+                raise RuntimeError(f"a frame of shape {picture.shape}")
+            yield picture
             number += 1
     except DECORDLimitReachedError as error:
         raise _undecodable(index, number, "a frame before it is missing") from error
@@ -93,12 +97,13 @@ def _with_av(index: VideoIndex, start: int, stop: int) -> Iterator[Image]:
 
 
 def _number(index: VideoIndex, frame: Any, previous: int) -> int:  # noqa: ANN401 (PyAV is not typed here)
-    """Number of a decoded frame by its stamp; it must follow on the one before."""
-    if previous < 0:
-        return int(np.searchsorted(index.stamps, frame.pts))
-    if previous + 1 >= len(index) or frame.pts != index.stamps[previous + 1]:
-        raise _undecodable(index, previous + 1, f"the decoder gave the frame of stamp {frame.pts} instead")
-    return previous + 1
+    """Number of a decoded frame by its stamp; the first is looked up, each later one must follow on the one before."""
+    number = previous + 1
+    if previous < 0 and frame.pts is not None:
+        number = int(np.searchsorted(index.stamps, frame.pts))
+    if number >= len(index) or frame.pts != index.stamps[number]:
+        raise _undecodable(index, number, f"the decoder gave the frame of stamp {frame.pts} instead")
+    return number
 
 
 def _image(index: VideoIndex, frame: Any) -> Image:  # noqa: ANN401
@@ -118,7 +123,7 @@ def _frames_from(index: VideoIndex, start: int) -> Iterator[Any]:
             stream.thread_type, stream.thread_count = "AUTO", DECODER_THREADS
             frames = _decoded(index, container, stream, entry)
             first = next(frames, None)
-            if entry is None or (first is not None and first.pts <= index.stamps[start]):
+            if entry is None or (first is not None and first.pts is not None and first.pts <= index.stamps[start]):
                 yield from itertools.chain([first] if first is not None else [], frames)
                 return
 

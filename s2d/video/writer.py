@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from s2d.errors import S2DError
+from s2d.files import sync
 from s2d.geometry import Image
 from s2d.video.index import reason
 
@@ -117,9 +119,9 @@ class VideoWriter:
             raise S2DError(self._asked, "no frame was given", "write at least one")
         self._encode(None)
         self._container.close()
-        _sync(self._temporary)
+        sync(self._temporary)
         os.replace(self._temporary, self.path)
-        _sync(self.path.absolute().parent)
+        sync(self.path.absolute().parent)
 
     def __enter__(self) -> VideoWriter:
         """Claim the place at once, so that a folder that cannot be written is told of before hours of rendering."""
@@ -142,9 +144,12 @@ class VideoWriter:
         return S2DError(self._asked, reason(error), "choose a writable folder with room on the disk")
 
     def _discard(self) -> None:
-        if self._container is not None:
-            self._container.close()
-        self._temporary.unlink(missing_ok=True)
+        try:
+            if self._container is not None:
+                with suppress(av.FFmpegError, OSError):  # a full disk refuses once more, and would hide the first error
+                    self._container.close()
+        finally:
+            self._temporary.unlink(missing_ok=True)
 
 
 def exact_rate(fps: Fraction | float) -> Fraction:
@@ -176,11 +181,3 @@ def _picture(frame: Image, stamp: int, time_base: Fraction) -> Any:  # noqa: ANN
     )
     picture.pts, picture.time_base = stamp, time_base
     return picture
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -65,6 +67,35 @@ def test_the_background_stays(moved: np.ndarray):
 def test_same_input_same_bytes(folder: Path, moved: np.ndarray):
     animate(folder / "photo.png", folder / "clip.mp4", folder / "again.mp4", size=192)
     assert (folder / "again.mp4").read_bytes() == (folder / "moved.mp4").read_bytes()
+
+
+def test_frames_of_one_moment_follow_each_other_by_a_tick(folder: Path):
+    """A driver whose file repeats a stamp, in a clock finer than the writer's: 40 ms a frame, but for the fourth."""
+    times = np.arange(8) / 25
+    times[3] = times[2] + 1e-6
+    driver = folder / "stutter.mkv"
+    _with_times(folder / "clip.mp4", driver, times)
+    with VideoReader(driver) as reader:
+        assert 0 < reader.times[3] - reader.times[2] < 1 / 90_000
+    animate(folder / "photo.png", driver, folder / "stuttering.mp4", size=64)
+    with VideoReader(folder / "stuttering.mp4") as made:
+        np.testing.assert_allclose(made.times, np.where(np.arange(8) == 3, times[2] + 1 / 90_000, times), atol=1e-5)
+        assert (np.diff(made.times) > 0).all()
+
+
+def _with_times(clip: Path, target: Path, times: np.ndarray) -> None:
+    """The first frames of a clip, at these seconds, in a file with a clock of a nanosecond."""
+    billion = 10**9
+    with av.open(str(target), "w", format="mov") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width = stream.height = 256
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = stream.time_base = Fraction(1, billion)
+        for image, time in zip(frames_of(clip), times, strict=False):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = round(time * billion), Fraction(1, billion)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def test_side_by_side_shows_source_driver_and_result(folder: Path):

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from s2d.cli import main
+from s2d.cli.train import LOGGERS
 from s2d.errors import S2DError
 from s2d.training import run as training_run
+from s2d.training.loggers import KINDS
 from s2d.training.run import Run, UsageError
 
 RESULT = {
@@ -119,3 +121,8 @@ def test_other_commands_still_refuse_what_they_do_not_know():
     with pytest.raises(SystemExit) as stop:
         main(["inspect", "x", "--trainer.max_steps", "3"])
     assert stop.value.code == 2
+
+
+def test_the_command_offers_the_loggers_that_there_are():
+    """Named twice, because the command line must not load the trainer to print its help."""
+    assert LOGGERS == KINDS

@@ -13,9 +13,9 @@ import numpy as np
 
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.pipeline import Summary, run
-from s2d.curation.plan import Source, file_sha256, find_sources
+from s2d.curation.plan import Source, find_sources
 from s2d.curation.staging import FOLDER, Staging, claimed
-from s2d.files import whole_file
+from s2d.files import file_sha256, whole_file
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
 

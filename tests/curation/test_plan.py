@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from s2d.curation.plan import DUPLICATE, NOT_A_VIDEO, UNREADABLE, file_sha256, find_sources, settle_duplicates
+from s2d.curation.plan import DUPLICATE, NOT_A_VIDEO, UNREADABLE, find_sources, settle_duplicates
 from s2d.errors import S2DError
+from s2d.files import file_sha256
 
 
 @pytest.fixture
@@ -81,6 +82,34 @@ def test_links_are_followed_but_never_in_a_circle(tree, tmp_path):
     found = {source.video: source for source in find_sources([tree], tmp_path / "out")}
     assert len(found) == 6
     assert found["set/a/broken.mp4"].settled[:2] == ("failed", UNREADABLE)
+
+
+def _refuse(monkeypatch, *folders):
+    """Folders that may not be listed; by permissions alone root, who may run these tests, would not be refused."""
+    real = os.scandir
+
+    def scandir(path="."):
+        if os.fspath(path) in map(str, folders):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_a_folder_that_cannot_be_read_has_failed_and_the_rest_goes_on(tree, tmp_path, monkeypatch):
+    _refuse(monkeypatch, tree / "b", tree / "b" / ".git")
+    found = {source.video: source for source in find_sources([tree], tmp_path / "out")}
+    assert list(found) == ["set/a/clip.mov", "set/b", "set/notes.txt", "set/top.mkv"]
+    outcome, reason, detail = found["set/b"].settled
+    assert (outcome, reason) == ("failed", UNREADABLE)
+    assert detail == f"cannot read the folder {tree / 'b'}: check its permissions"
+    assert found["set/b"].bytes == 0
+
+
+def test_an_input_that_cannot_be_read_is_refused(tree, tmp_path, monkeypatch):
+    _refuse(monkeypatch, tree)
+    with pytest.raises(S2DError, match=r"cannot curate .*set: Permission denied; check its permissions"):
+        find_sources([tree], tmp_path / "out")
 
 
 def test_a_name_that_is_no_utf8_can_still_be_written(tmp_path):

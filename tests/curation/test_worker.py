@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -19,7 +20,7 @@ from s2d.errors import S2DError
 from s2d.geometry import Crop, Image
 from s2d.images import decode_jpeg
 from s2d.landmarks.detectors.base import Face
-from s2d.shards.reader import open_dataset
+from s2d.shards.reader import Dataset, open_dataset
 from s2d.shards.writer import FramesWriter, WriteError
 from s2d.video import VideoReader, VideoWriter
 from tests.curation.curation_fakes import InProcess
@@ -55,7 +56,7 @@ class Scripted:
 
 
 def film(path: Path, frames: int = FRAMES) -> Path:
-    """A view that moves over the astronaut's face by one pixel a frame; starts at 0.5 s."""
+    """A view that moves over the astronaut's face by one pixel a frame, from 0 s on at 25 frames a second."""
     path.parent.mkdir(exist_ok=True)
     with VideoWriter(path, SIZE, SIZE, 25) as writer:
         for n in range(frames):
@@ -66,6 +67,12 @@ def film(path: Path, frames: int = FRAMES) -> Path:
 def steady(size: float = 70, frames: int = FRAMES, left: float = 60) -> list[list[Face]]:
     """A face of this size that stands on the photo, so it moves to the left by one pixel a frame."""
     return [[a_face(left - n, 40, size)] for n in range(frames)]
+
+
+def dataset_crop(dataset: Dataset) -> Crop:
+    """The crop of its only track."""
+    track = dataset.tracks().iloc[0]
+    return Crop(track.crop_left, track.crop_top, track.crop_side)
 
 
 @pytest.fixture
@@ -104,7 +111,7 @@ def test_a_kept_video_in_full(only, tmp_path):
     assert (track.start_frame, track.end_frame, track.frames, track.face_px) == (0, FRAMES - 1, FRAMES, 70)
     assert track.interocular_px == pytest.approx(42, abs=1e-3)
     assert track.dropna().size == track.size, "every quality column has a value"
-    crop = Crop(track.crop_left, track.crop_top, track.crop_side)
+    crop = dataset_crop(dataset)
     stored = dataset.frames(track.track_id)
     with VideoReader(path) as reader:
         np.testing.assert_array_equal(stored.time, reader.times)
@@ -160,6 +167,18 @@ def test_a_face_now_and_then(only, tmp_path):
     script = [[a_face(60, 40, 70)] if n < 2 else [] for n in range(FRAMES)]
     row = only(film(tmp_path / "talk.mp4"), script)
     assert (row.outcome, row.reason, row.face_frames, row.brief_faces) == ("filtered", worker.TOO_BRIEF, 2, 1)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+def test_brief_faces_are_kept_where_they_are_asked_for(only, tmp_path, frames):
+    script = [[a_face(60 - n, 40, 70)] if n < frames else [] for n in range(FRAMES)]
+    row = only(film(tmp_path / "talk.mp4"), script, min_frames=frames)
+    assert (row.outcome, row.tracks, row.track_frames) == ("kept", 1, frames)
+    dataset = open_dataset(tmp_path / "out")
+    stored = dataset.frames(dataset.tracks().track_id[0])
+    raw = np.stack([dataset_crop(dataset).points(faces[0].points, 256) for faces in script[:frames]])
+    np.testing.assert_allclose(stored.raw, raw, atol=1e-3)
+    assert np.abs(stored.aligned - raw).mean() < 2
 
 
 @pytest.mark.parametrize(
@@ -233,3 +252,13 @@ def test_trouble_with_the_output_is_not_the_videos(curate, tmp_path, monkeypatch
     with pytest.raises(WriteError):
         curate(path, steady())
     monkeypatch.undo()
+
+
+def test_only_a_call_changes_its_process(tmp_path, monkeypatch):
+    """To look at the detector is no work: the threads of OpenCV and the progress bars of the process stay."""
+    monkeypatch.setattr(worker, "make_detector", lambda name: Scripted([]))
+    monkeypatch.setattr(progress, "quiet", False)
+    before = cv2.getNumThreads()
+    config = CurationConfig(detector="scripted")
+    assert worker.VideoWorker(config, Staging(tmp_path, config.provenance(Scripted([])))).detector.name == "scripted"
+    assert (cv2.getNumThreads(), progress.quiet) == (before, False)

@@ -39,3 +39,10 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path):
     with pytest.raises(S2DError, match="holds something else"):
         run_demo(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("steps", [-1, 0])
+def test_training_without_an_end_or_a_step_is_refused_at_once(tmp_path: Path, steps: int):
+    with pytest.raises(S2DError, match=f"{steps} training steps: the least is 1"):
+        run_demo(tmp_path / "out", steps=steps)
+    assert not (tmp_path / "out").exists()

@@ -171,10 +171,31 @@ def _read_everything(folder):
     dataset.frames("b-one-0")
 
 
-def test_the_same_tracks_twice_are_refused(tmp_path):
+def test_the_same_tracks_twice_are_refused(example):
+    part = open_dataset(example).row_group("a-two-0")[0].name
+    for table in ("videos", "tracks", "frames"):
+        (example / table / "part-copy.parquet").write_bytes((example / table / part).read_bytes())
+    with pytest.raises(S2DError, match=r"its track a-two-0 is in part-\w+.parquet as well"):
+        open_dataset(example)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"detector": "dlib"}, "detector is (mesh|dlib), but (mesh|dlib) in part-"),
+        ({"detector_version": "1.1"}, "detector_version is"),
+        ({"alignment": {"version": "1", "rounds": 6}}, "alignment.rounds is [56], but [56] in"),
+        ({"config": {"jpeg": True, "min_frames": 4, "more": 1}}, "more is (None|1), but (None|1) in"),
+    ],
+)
+def test_parts_of_different_makes_are_no_data_set(tmp_path, change, words):
+    """One part of each, with tracks of other names."""
     write_example(tmp_path / "data")
-    write_example(tmp_path / "other", dataclasses.replace(PROVENANCE, detector="dlib"))
-    for part in (tmp_path / "other").rglob("*.parquet"):
-        part.rename(tmp_path / "data" / part.relative_to(tmp_path / "other"))
-    with pytest.raises(S2DError, match=r"its track \S+ is in part-\w+.parquet as well"):
+    other = write_example(tmp_path / "other", dataclasses.replace(PROVENANCE, **change))
+    strange = open_dataset(other).row_group("a-two-0")[0].name
+    twin = open_dataset(tmp_path / "data").row_group("a-two-0")[0].name
+    for table in ("videos", "tracks", "frames"):
+        (tmp_path / "data" / table / twin).unlink()
+        (other / table / strange).rename(tmp_path / "data" / table / strange)
+    with pytest.raises(S2DError, match=words):
         open_dataset(tmp_path / "data")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -70,3 +72,18 @@ def test_the_hash_sees_every_setting(change):
 def test_the_hash_does_not_see_the_order_of_settings():
     turned = dataclasses.replace(PROVENANCE, config={"min_frames": 4, "jpeg": True})
     assert turned.config_hash == PROVENANCE.config_hash
+
+
+def test_every_entry_is_json_that_other_languages_read():
+    """RFC 8259, section 6: infinity and NaN are not permitted."""
+    from s2d.landmarks.alignment import AlignmentParameters
+
+    endless = {"stiffness": {"jaw": math.inf}, "rounds": [1.5, -math.inf]}
+    for alignment in (endless, AlignmentParameters().as_dict()):
+        entries = dataclasses.replace(PROVENANCE, alignment=alignment).metadata("frames")
+        for name in ("s2d.units", "s2d.alignment", "s2d.config"):
+            json.loads(entries[name], parse_constant=pytest.fail)
+    back = read_metadata(dataclasses.replace(PROVENANCE, alignment=endless).schema("frames"))
+    assert back["alignment"] == {"stiffness": {"jaw": None}, "rounds": [1.5, None]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dataclasses.replace(PROVENANCE, alignment={"rounds": math.nan}).metadata("frames")

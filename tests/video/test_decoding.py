@@ -120,6 +120,22 @@ def test_a_frame_that_decord_loses_is_an_error(
         list(decoding.decode(index, 0, 60))
 
 
+class SeesFourChannels(LosesAFrame):
+    """A decord on a processor where FFmpeg pads the rows by a third."""
+
+    def next(self) -> object:
+        return decord.nd.array(np.zeros((80, 96, 4), np.uint8))
+
+
+def test_a_frame_of_another_shape_is_not_taken_from_decord(
+    encode: Encode, texture: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = index_video(encode("a.mp4", texture))
+    expected = list(decoding._with_av(index, 0, 60))
+    monkeypatch.setattr(decord, "VideoReader", SeesFourChannels)
+    np.testing.assert_array_equal(list(decoding.decode(index, 0, 60)), expected)
+
+
 def take(run: Iterator[Image], count: int) -> None:
     for _ in range(count):
         next(run)
@@ -138,3 +154,26 @@ def test_decord_is_asked_only_where_it_is_exact_and_bounded(
     monkeypatch.setattr(decoding, "READ_AHEAD_BYTES", 60 * 96 * 80 * 3 - 1)
     take(decoding.decode(index, 0, 60), 3)
     assert spy.calls == 2
+
+
+@pytest.mark.parametrize("stamp", [-512, 100, 10**9, None])
+def test_the_first_frame_must_bear_a_stamp_of_the_index(
+    encode: Encode, texture: list[Image], stamp: int | None
+) -> None:
+    """Or it would be numbered by the nearest stamp, and all frames after it with it."""
+    index = index_video(encode("a.mp4", texture[:8]))
+    frame = av.VideoFrame(96, 80, "yuv420p")
+    frame.pts = int(index.stamps[3])
+    assert decoding._number(index, frame, -1) == 3
+    frame.pts = stamp
+    with pytest.raises(S2DError, match=f"the decoder gave the frame of stamp {stamp} instead"):
+        decoding._number(index, frame, -1)
+
+
+def test_a_decoder_without_stamps_is_told_of(
+    encode: Encode, texture: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = index_video(encode("a.mp4", texture[:30], options={"g": "12"}))
+    monkeypatch.setattr(decoding, "_decoded", lambda *_: iter([av.VideoFrame(96, 80, "yuv420p")]))
+    with pytest.raises(S2DError, match="frame 0 of 30 cannot be decoded"):
+        next(decoding._with_av(index, 20, 30))

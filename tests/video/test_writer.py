@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -166,9 +168,38 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("s2d.video.writer._sync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(S2DError, match="No space left on device"):
         write(tmp_path / "a.mp4", texture)
+    assert list(tmp_path.iterdir()) == []
+
+
+LIMITED = """
+import resource, signal, sys
+import numpy as np
+from s2d.errors import S2DError
+from s2d.video import VideoWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+frames = np.random.default_rng(0).integers(0, 255, (int(sys.argv[2]), 128, 128, 3), dtype=np.uint8)
+try:
+    with VideoWriter(sys.argv[1], 128, 128, 25) as writer:
+        for frame in frames:
+            writer.write(frame)
+except S2DError as error:
+    sys.exit(f"one line: {error}")
+"""
+
+
+@pytest.mark.parametrize("frames", [3, 200], ids=["while closing", "while writing"])
+def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(tmp_path: Path, frames: int) -> None:
+    """The encoder holds 40 frames and more back: a short video meets the limit only when it is closed."""
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "a.mp4"), str(frames)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
+    assert done.stderr.startswith("one line: cannot write")
+    assert "File too large" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == 1
     assert list(tmp_path.iterdir()) == []
 
 

@@ -77,7 +77,9 @@ class _Worker(Generic[Item, Result]):
         far_end.close()
 
     def give(self, item: Item) -> None:
-        """Hand over an item; if the process has ended by now, `answers` will start another for it."""
+        """Hand over an item; a process that has ended, by itself or killed, is replaced for it."""
+        if not self.process.is_alive():
+            self._start()
         self.item = item
         self._begun = False
         self.deadline = time.monotonic() + START_SECONDS
@@ -136,6 +138,8 @@ class _Worker(Generic[Item, Result]):
         self.kill()
 
     def kill(self) -> None:
+        """End the process, and close the pipe: an answer that came too late must not be taken for the next item's."""
+        self._connection.close()
         self.process.kill()
         self.process.join()
 

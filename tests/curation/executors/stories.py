@@ -19,6 +19,8 @@ def obey(item: str) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     if item == "hang":
         time.sleep(600)
+    if item == "dawdle":
+        time.sleep(1.0)
     if item == "error":
         raise S2DError("cannot obey", "told to fail")
     if item == "surprise":

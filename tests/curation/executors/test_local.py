@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s2d.curation.executors import Failure, LocalExecutor
-from s2d.curation.executors.local import WorkerError
+from s2d.curation.executors.local import WorkerError, _Worker
 from s2d.errors import S2DError
 from tests.curation.executors.stories import Counter, answer_then_die, obey, pid_and_threads
 
@@ -41,6 +41,19 @@ def test_a_worker_that_hangs_is_ended_at_its_time_limit():
     assert results["hang"] == Failure("timed out", "no result after 1 seconds")
     assert (results["a"], results["b"]) == ("A", "B")
     assert time.monotonic() - started < 20
+
+
+def test_an_answer_that_comes_just_too_late_is_not_the_next_items(monkeypatch):
+    kill = _Worker.kill
+
+    def kill_late(worker):
+        time.sleep(1.5)  # the answer arrives between the look at the clock and the end of the process
+        kill(worker)
+
+    monkeypatch.setattr(_Worker, "kill", kill_late)
+    results = dict(LocalExecutor(1, timeout=0.5).map(obey, ["a", "dawdle", "b", "c"]))
+    assert results.pop("dawdle") == Failure("timed out", "no result after 0.5 seconds")
+    assert results == {"a": "A", "b": "B", "c": "C"}
 
 
 def test_an_item_does_not_pay_for_the_death_that_the_item_before_it_caused():
