@@ -106,9 +106,10 @@ def test_mistakes_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().err == "s2d train: cannot train on D: it is empty; curate first\n"
 
 
-def test_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
     fail(monkeypatch, KeyboardInterrupt())  # type: ignore[arg-type]
-    assert main(["train", "--data", "D", "--out", str(tmp_path)]) == 130
+    assert main(["train", "--data", "D", "--out", str(tmp_path)]) == 1
+    assert "go on with --resume" in capsys.readouterr().err
 
 
 def test_resume_of_an_unnamed_run(asked: list[Any], capsys: pytest.CaptureFixture[str]):
