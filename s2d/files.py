@@ -31,3 +31,21 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         why = error.strerror or str(error)
         raise S2DError(f"cannot write {path}", why, "choose a folder that can be written to") from error
+
+
+def check_writable(path: str | Path) -> None:
+    """Make the folder of `path` and try it, before the work whose result is to stand there.
+
+    Raises S2DError when a file cannot be made there, or `path` is a folder.
+    """
+    path = Path(path)
+    asked = f"cannot write {path}"
+    if path.is_dir():
+        raise S2DError(asked, "it is a folder", "name a file in it")
+    trial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise S2DError(asked, error.strerror or str(error), "choose a folder that can be written to") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2d.errors import S2DError
-from s2d.files import whole_file
+from s2d.files import check_writable, whole_file
 
 
 def test_file_appears_with_its_folder_and_nothing_else(tmp_path):
@@ -34,3 +34,15 @@ def test_refusal_of_the_system_is_one_line(tmp_path):
     below_a_file = whole_file(tmp_path / "file" / "a.bin")
     with pytest.raises(S2DError, match=r"cannot write .*file/a\.bin: .*exists"):
         below_a_file.__enter__()
+
+
+def test_a_place_is_tried_and_left_as_it_was(tmp_path):
+    check_writable(tmp_path / "new" / "a.png")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "old.png").write_bytes(b"old")
+    check_writable(str(tmp_path / "old.png"))
+    assert (tmp_path / "old.png").read_bytes() == b"old"
+    with pytest.raises(S2DError, match="it is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(S2DError, match="choose a folder that can be written to"):
+        check_writable(tmp_path / "old.png" / "a.png")
