@@ -6,9 +6,9 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Run:
     """One of `s2d.training.loggers.KINDS`."""
     resume: Path | None = None
     """Training checkpoint to go on from."""
+    announce: Callable[[Path], None] | None = field(default=None, compare=False)
+    """Told the folder as soon as it is this run's own, before any step."""
 
 
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
@@ -136,6 +138,8 @@ class TrainingCLI(LightningCLI):
         self.datamodule.setup("fit")  # complains before a folder is made
         if is_main_process() and not self.trying:
             claim(self.run_folder)
+            if self.run_folder.announce:
+                self.run_folder.announce(out)
         if given["logger"] is None and not self.trying:
             step = int(self.resumed["global_step"]) if self.resumed else None
             kwargs["logger"] = make_logger(self.run_folder.logger, out, step)

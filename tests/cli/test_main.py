@@ -77,9 +77,9 @@ def test_a_value_that_is_wrong_by_itself_is_one_line_and_2(command, capsys):
 )
 def test_ctrl_c_is_1_and_says_how_to_go_on(arguments, line):
     script = (
-        "import sys, time\nimport s2d.cli, s2d.cli.{0} as command\n"
+        f"import sys, time\nimport s2d.cli, s2d.cli.{arguments.split()[0]} as command\n"
         "command.run = lambda args: print('at work', flush=True) or time.sleep(60)\nsys.exit(s2d.cli.main())"
-    ).format(arguments.split()[0])
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", script, *arguments.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -89,7 +89,9 @@ def test_ctrl_c_is_1_and_says_how_to_go_on(arguments, line):
     assert (process.returncode, told) == (1, line)
 
 
-@pytest.mark.parametrize("arguments", ["curate IN --out OUT", "jitter IN", "animate --source IN --driving IN --out a.mp4"])
+@pytest.mark.parametrize(
+    "arguments", ["curate IN --out OUT", "jitter IN", "animate --source IN --driving IN --out a.mp4"]
+)
 def test_an_unknown_detector_is_2_in_every_command(tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "IN").touch()

@@ -135,6 +135,16 @@ def test_wrong_configuration_files(data: Path, tmp_path: Path, text: str):
         train([f"--data.path={data}"], path, Run(tmp_path / "run"))
 
 
+def test_the_folder_is_announced_once_it_is_the_run_s_own(data: Path, config: Path, tmp_path: Path):
+    told: list[tuple[Path, bool]] = []
+    run = Run(tmp_path / "run", announce=lambda out: told.append((out, out.is_dir())))
+    with pytest.raises(S2DError):
+        train([f"--data.path={tmp_path / 'none'}"], config, run)
+    assert told == []
+    train([f"--data.path={data}", "--trainer.max_steps=0"], config, run)
+    assert told == [(tmp_path / "run", True)]
+
+
 def test_wrong_data_makes_no_folder(config: Path, tmp_path: Path):
     with pytest.raises(S2DError, match="no such file or folder"):
         train([f"--data.path={tmp_path / 'none'}"], config, Run(tmp_path / "run"))
