@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from s2d.curation.config import MAX_CROP, MIN_CROP
+from s2d.curation.config import MAX_CROP, MIN_CROP, CurationConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,6 @@ def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
 def run(args: argparse.Namespace) -> None:
     """Curate and say what became of each input."""
     from s2d.cli.output import emit
-    from s2d.curation.config import CurationConfig
     from s2d.curation.executors import LocalExecutor
     from s2d.curation.pipeline import curate
 
