@@ -19,6 +19,7 @@ COMMANDS = {
     "curate": "videos in, temporally aligned landmarks as Parquet out",
     "inspect": "what a data set or one of its files holds",
     "jitter": "how much landmarks flicker: raw against aligned",
+    "synth": "clips of a talking face whose landmarks are known exactly",
     "train": "train the animator on a data set",
     "animate": "animate a face photo by a video or by landmarks",
     "assets": "list, fetch or verify model files",

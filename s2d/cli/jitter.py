@@ -1,87 +1,210 @@
-"""How much landmarks flicker: the detector's raw landmarks against the temporally aligned ones.
+"""How much landmarks flicker: the detector's raw landmarks against the temporally aligned ones, and against filters.
 
 examples:
   s2d jitter talking.mp4
-  s2d jitter talking.mp4 --plot jitter.png --json
-  s2d jitter --synthetic --variants calm fast      clips with exactly known landmarks: errors, lag and gain as well
+  s2d jitter talking.mp4 --overlay overlay.mp4 --report report.html --json
+  s2d jitter DATA --track ID --methods raw aligned      a data set by `s2d curate`: stored landmarks, stored crops
+  s2d jitter clips/calm-0.mp4                           a clip by `s2d synth`: measured against the truth beside it
+  s2d jitter --synthetic --variants calm fast           the same without keeping the clips
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2d.cli.arguments import at_least
+
 if TYPE_CHECKING:
-    from s2d.landmarks.comparison import ComparedTrack, Comparison
-    from s2d.landmarks.detectors.base import Detector
+    from rich.table import Table
+
+    from s2d.landmarks.comparison import ComparedTrack, Comparison, Method
+    from s2d.landmarks.jitter import Figures
 
 CLIPS, FRAMES = 4, 90
+SYNTHETIC = "the clips' own motion"  # what the truth is where no file holds it
+OVERLAID = ("raw", "aligned")  # unless --methods says otherwise
+MOST_BESIDE = 3  # methods in a table that has room for meanings
+OUTPUTS = ("plot", "overlay", "report")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d jitter`."""
+    from s2d.evaluation.stored import MOST_TRACKS
+    from s2d.landmarks.comparison import METHODS
+
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("video", nargs="?", metavar="VIDEO", help="a video with at least one face")
+    what.add_argument("input", nargs="?", metavar="VIDEO|DIR", help="video, data set or frames file of one")
     what.add_argument("--synthetic", action="store_true", help="clips of a moving still with exactly known landmarks")
-    parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
+    parser.add_argument(
+        "--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)} (default: all)"
+    )
+    parser.add_argument("--detector", default="mesh", help="landmark detector of a video (default: mesh)")
+    parser.add_argument(
+        "--track", metavar="ID", help=f"one track of a data set (default: all, or {MOST_TRACKS} evenly spread)"
+    )
     parser.add_argument("--plot", metavar="PNG", help="write trajectories, spectra and errors of the longest track")
     parser.add_argument(
-        "--clips", type=_positive, default=CLIPS, metavar="N", help=f"with --synthetic (default: {CLIPS})"
+        "--overlay", metavar="MP4", help="write the longest track with the points of raw and aligned, or of --methods"
+    )
+    parser.add_argument("--report", metavar="HTML", help="write figures, plots and the hardest frames as one page")
+    parser.add_argument(
+        "--clips", type=at_least(1), default=CLIPS, metavar="N", help=f"with --synthetic (default: {CLIPS})"
     )
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="with --synthetic, taken in turn (default: all)")
-    parser.add_argument("--still", metavar="IMAGE", help="with --synthetic: the face (default: skimage's astronaut)")
-    parser.add_argument("--seed", type=int, default=0, help="with --synthetic (default: 0)")
+    parser.add_argument(
+        "--still", metavar="IMAGE|DIR", help="with --synthetic: the face, or faces in turn (skimage's astronaut)"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, help="with --synthetic (default: 0)")
+    parser.set_defaults(usage_error=parser.error)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
+@dataclass(frozen=True)
+class Measured:
+    """A comparison and where it comes from."""
+
+    comparison: Comparison
+    name: str
+    detector: str
+    """Its name."""
+    truth: str | None = None
+    """What the truth is: a file, or SYNTHETIC."""
+    of: int | None = None
+    """Tracks in the data set, of which those compared are a part."""
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure and print."""
+    """Measure, write what is asked for, and print."""
     from s2d.cli.output import emit
     from s2d.errors import S2DError
-    from s2d.landmarks.comparison import compare_video
-    from s2d.landmarks.detectors.factory import make_detector
-    from s2d.landmarks.jitter_plot import plot
 
-    detector = make_detector(args.detector)
-    comparison = _synthetic(args, detector) if args.synthetic else compare_video(args.video, detector)
+    _check(args)
+    measured = _measure(args)
+    comparison = measured.comparison
     if not comparison.tracks:
-        raise S2DError(f"cannot measure {args.video or 'the clips'}", "no face was found", "give a video with a face")
-    if args.plot:
-        plot(comparison, args.plot)
-    video = f"synthetic x {args.clips}" if args.synthetic else args.video
+        why = "no face was found" + (" where its truth says" if measured.truth else "")
+        raise S2DError(f"cannot measure {measured.name}", why, "give a video with a face")
+    _write(args, measured)
     result: dict[str, Any] = {
-        "video": video,
-        "detector": args.detector,
+        "video": measured.name,
+        "detector": measured.detector,
+        "truth": measured.truth,
         "tracks": len(comparison.tracks),
+        "tracks_in_all": measured.of or len(comparison.tracks),
         "frames": sum(len(track.times) for track in comparison.tracks),
         "methods": comparison.methods,
         "units": _units(),
-        "plot": args.plot,
+        **{name: getattr(args, name) for name in OUTPUTS},
     }
-    emit(result, [_table(result), *([f"wrote {args.plot}"] if args.plot else [])], args.json)
+    written = [f"wrote {getattr(args, name)}" for name in OUTPUTS if getattr(args, name)]
+    emit(result, [*_tables(result), *written], args.json)
 
 
-def _synthetic(args: argparse.Namespace, detector: Detector) -> Comparison:
-    """All tracks of the clips; variants and seeds taken in turn."""
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot work before anything is measured."""
+    from s2d.evaluation.stored import is_dataset
+    from s2d.files import check_writable
+    from s2d.landmarks.jitter_plot import check_format
+    from s2d.landmarks.overlay import check_overlay
+
+    if args.track and (args.synthetic or not is_dataset(args.input)):
+        args.usage_error("--track chooses in a data set; give its folder")
+    if args.overlay and len(_overlaid(args)) < 2:
+        args.usage_error("--overlay puts methods side by side; name two or more --methods")
+    if args.plot:
+        check_format(args.plot)
+    if args.overlay:
+        check_overlay(args.overlay)
+    for name in OUTPUTS:
+        if getattr(args, name):
+            check_writable(getattr(args, name))
+
+
+def _overlaid(args: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(args.methods or OVERLAID))
+
+
+def _measure(args: argparse.Namespace) -> Measured:
+    from s2d.evaluation.stored import MOST_TRACKS, choose_tracks, compare_stored, is_dataset
+    from s2d.landmarks.comparison import METHODS
+    from s2d.shards.reader import open_dataset
+
+    methods = {name: METHODS[name] for name in args.methods or METHODS}
+    if args.synthetic:
+        return Measured(_synthetic(args, methods), f"synthetic x {args.clips}", args.detector, SYNTHETIC)
+    if not is_dataset(args.input):
+        return _video(args, methods)
+    dataset = open_dataset(args.input)
+    chosen = choose_tracks(dataset, args.track, MOST_TRACKS)
+    compared = compare_stored(dataset, chosen, methods)
+    return Measured(compared, args.input, str(dataset.metadata["detector"]), of=len(dataset))
+
+
+def _video(args: argparse.Namespace, methods: Mapping[str, Method]) -> Measured:
+    """A video, against the truth of `s2d synth` if that stands beside it."""
+    from s2d.landmarks.comparison import compare_video
+    from s2d.landmarks.detectors.factory import make_detector
+    from s2d.landmarks.synthetic import is_truth, read_truth, truth_path
+
+    beside = truth_path(args.input)
+    truth = read_truth(beside) if is_truth(beside) else None
+    compared = compare_video(args.input, make_detector(args.detector), truth, methods)
+    return Measured(compared, args.input, args.detector, str(beside) if truth else None)
+
+
+def _synthetic(args: argparse.Namespace, methods: Mapping[str, Method]) -> Comparison:
+    """All tracks of the clips; variants, stills and seeds taken in turn."""
     from s2d import progress
-    from s2d.images import read_image
     from s2d.landmarks.comparison import Comparison, compare_clip
-    from s2d.landmarks.synthetic import VARIANTS, make_clip
+    from s2d.landmarks.detectors.factory import make_detector
+    from s2d.landmarks.synthetic import VARIANTS
+    from s2d.landmarks.synthetic.folder import clip_of_still, find_stills
 
-    still = read_image(args.still) if args.still else None
+    detector = make_detector(args.detector)
+    stills = find_stills(args.still) if args.still else [None]
     variants = args.variants or list(VARIANTS)
     tracks: list[ComparedTrack] = []
     for number in progress.track(range(args.clips), "synthetic clips", args.clips):
-        variant = variants[number % len(variants)]
-        clip = make_clip(still, frames=FRAMES, seed=args.seed + number, variant=variant)
-        tracks += compare_clip(clip, detector).tracks
+        variant, still = variants[number % len(variants)], stills[number % len(stills)]
+        clip = clip_of_still(still, variant, args.seed + number, frames=FRAMES)
+        tracks += compare_clip(clip, detector, methods).tracks
     return Comparison(tracks)
+
+
+def _write(args: argparse.Namespace, measured: Measured) -> None:
+    from s2d.landmarks.jitter_plot import longest, plot
+    from s2d.landmarks.jitter_report import write_report
+    from s2d.landmarks.overlay import write_overlay
+
+    comparison = measured.comparison
+    if args.plot:
+        plot(comparison, args.plot)
+    if args.overlay:
+        track = longest(comparison)
+        write_overlay(track, [name for name in _overlaid(args) if name in track.points], args.overlay)
+    if args.report:
+        lead = "Methods of landmark tracking compared on the same detections and the same frames."
+        write_report(
+            comparison,
+            args.report,
+            title=f"Landmark jitter: {Path(measured.name).name}",
+            lead=f"{lead} {_subject(measured)}",
+            command=shlex.join(["s2d", *sys.argv[1:]]) if sys.argv[1:2] == ["jitter"] else "",
+        )
+
+
+def _subject(measured: Measured) -> str:
+    """What was measured, in one sentence."""
+    tracks = measured.comparison.tracks
+    frames = sum(len(track.times) for track in tracks)
+    of = f" of {measured.of}" if measured.of and measured.of > len(tracks) else ""
+    counted = f"{len(tracks)}{of} track{'s' * (len(tracks) > 1)}, {frames} frames, detector {measured.detector}"
+    return f"{counted}; {'truth: ' + measured.truth if measured.truth else 'without truth'}."
 
 
 def _units() -> dict[str, str]:
@@ -90,16 +213,38 @@ def _units() -> dict[str, str]:
     return {name: metric.unit for name, metric in METRICS.items()}
 
 
-def _table(result: dict[str, Any]) -> Any:  # noqa: ANN401 - rich is imported only here
-    """One row per figure that is known for any method, one column per method."""
+def _tables(result: Mapping[str, Any]) -> list[Table | str]:
+    """One row per figure that is known for any method, one column per method, the best value of a row starred."""
     from s2d.cli.output import table
-    from s2d.landmarks.jitter import METRICS, PERCENT
+    from s2d.landmarks.jitter import METRICS
 
-    methods = result["methods"]
-    known = {name: metric for name, metric in METRICS.items() if any(f[name] is not None for f in methods.values())}
-    rows = [
-        [name, *(f[name] for f in methods.values()), metric.unit.replace(PERCENT, "% iod"), metric.says]
-        for name, metric in known.items()
-    ]
-    title = f"{result['video']}: {result['tracks']} tracks, {result['frames']} frames, detector {result['detector']}"
-    return table(f"{title}\n% iod: percent of the inter-ocular distance", ["figure", *methods, "unit", "meaning"], rows)
+    methods: Mapping[str, Figures] = result["methods"]
+    known = [name for name in METRICS if any(figures[name] is not None for figures in methods.values())]
+    meanings = {name: METRICS[name].meaning for name in known}
+    rows = [[name, *_row(name, methods)] for name in known]
+    title = _title(result)
+    if len(methods) <= MOST_BESIDE:
+        rows = [[*row, meanings[row[0]]] for row in rows]
+        return [table(title, ["figure", *methods, "meaning"], rows, figures=range(1, len(methods) + 1))]
+    headings = [name.replace("_", "_\n") for name in methods]
+    figures = table(title, ["figure", *headings], rows, figures=range(1, len(methods) + 1))
+    return [figures, table("", ["figure", "meaning"], list(meanings.items()))]
+
+
+def _row(name: str, methods: Mapping[str, Figures]) -> list[str]:
+    from s2d.landmarks.comparison import best
+
+    values = {method: figures[name] for method, figures in methods.items()}
+    winners = best(name, values)
+    return ["-" if value is None else f"{'*' * (method in winners)}{value:.3g}" for method, value in values.items()]
+
+
+def _title(result: Mapping[str, Any]) -> str:
+    tracks = str(result["tracks"])
+    if result["tracks"] < result["tracks_in_all"]:
+        tracks += f" of {result['tracks_in_all']} (evenly spread; --track chooses one)"
+    truth = "against " + Path(result["truth"]).name if result["truth"] else "without truth"
+    return (
+        f"{result['video']}: tracks {tracks}, frames {result['frames']}, detector {result['detector']}\n"
+        f"{truth}; % of the inter-ocular distance unless said otherwise; * best"
+    )

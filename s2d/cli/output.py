@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -30,11 +30,14 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A table with words to the left and figures to the right, in their shortest exact form."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], figures: Collection[int] = ()) -> Table:
+    """A table with words to the left and figures to the right, in their shortest exact form.
+
+    `figures` are columns of figures that were made words already.
+    """
     made = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
-        words = all(isinstance(row[index], str) for row in rows)
+        words = index not in figures and all(isinstance(row[index], str) for row in rows)
         made.add_column(column, justify="left" if words else "right", overflow="fold")
     for row in rows:
         made.add_row(*(_cell(value) for value in row))

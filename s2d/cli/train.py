@@ -14,9 +14,9 @@ from typing import Any
 
 from s2d.cli.output import emit, table
 from s2d.errors import UsageError
+from s2d.training import LOGGERS
 
 RUNS = Path("runs")
-LOGGERS = ("csv", "wandb", "tensorboard")
 DEFAULT_CONFIG = "tiny"
 
 
@@ -90,11 +90,9 @@ def _say_where(out: Path) -> None:
 
 def _free_folder(wanted: Path) -> Path:
     """`wanted`, or with the first number that makes it new."""
-    from s2d.training.run import holds_run
-
     number = 2
     found = wanted
-    while holds_run(found):
+    while found.exists():
         found = wanted.with_name(f"{wanted.name}-{number}")
         number += 1
     return found

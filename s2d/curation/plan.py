@@ -61,6 +61,8 @@ class Source:
 def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
     """All regular files of the inputs: folders are searched through, sorted by name, without hidden files and `out`.
 
+    The truth that `s2d synth` writes beside a clip belongs to it and is not listed.
+
     A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed.
     Raises S2DError for an input that does not exist or is empty, and when two inputs would give two files one name.
     """
@@ -96,7 +98,8 @@ def _files_below(folder: Path, out: Path) -> Iterator[Path]:
             continue
         seen.add(Path(root).resolve())
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(root) / name for name in names if not name.startswith(".") and _is_plain(Path(root) / name))
+        paths = (Path(root) / name for name in names if not name.startswith("."))
+        yield from (path for path in paths if _is_plain(path) and not _is_truth(path))
 
 
 def _is_plain(path: Path) -> bool:
@@ -104,6 +107,14 @@ def _is_plain(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return True  # a broken link: it gets an outcome like the rest
+
+
+def _is_truth(path: Path) -> bool:
+    if path.suffix != ".parquet":
+        return False
+    from s2d.landmarks.synthetic import is_truth
+
+    return is_truth(path)
 
 
 def _source(path: Path, name: Path) -> Source:

@@ -16,13 +16,13 @@ from s2d.animation.animate import animate
 from s2d.curation.config import CurationConfig
 from s2d.curation.pipeline import curate
 from s2d.demo import figures
-from s2d.demo.page import Page
 from s2d.errors import S2DError
 from s2d.geometry import Crop, Floats
 from s2d.images import decode_jpeg, write_image
 from s2d.landmarks.jitter import METRICS, compare
 from s2d.landmarks.synthetic import SyntheticClip, make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
+from s2d.page import Page
 from s2d.shards.reader import Dataset, open_dataset
 from s2d.training.loggers import METRICS as METRICS_FILE
 from s2d.training.run import Run, train

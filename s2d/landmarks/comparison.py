@@ -10,14 +10,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from s2d import progress
+from s2d.errors import S2DError
 from s2d.geometry import Array, Float32, Floats, Image
 from s2d.landmarks import jitter, layout
 from s2d.landmarks.alignment import align
@@ -25,9 +28,11 @@ from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.extract import find_tracks
 from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
 from s2d.landmarks.synthetic import SyntheticClip, write_clip
+from s2d.landmarks.synthetic.files import variant_name
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
 
+Frames = Callable[[], Iterator[Image]]  # reads the frames of a track once more, one by one
 Method = Callable[[Track, Iterable[Image]], Floats]
 
 
@@ -49,9 +54,43 @@ METHODS: MappingProxyType[str, Method] = MappingProxyType(
 ANOTHER_FACE = 1.0  # mean distance to the truth, in inter-ocular distances, beyond which a track is of something else
 
 
+class KnownMotion(Protocol):
+    """Exactly known landmarks of a whole video: a `SyntheticClip`, or the `Truth` read from a file."""
+
+    @property
+    def truth(self) -> Float32:
+        """(T, 70, 2) frame pixels."""
+
+    @property
+    def visible(self) -> npt.NDArray[np.bool_]:
+        """(T, 70) False for what no picture shows."""
+
+    @property
+    def dropped(self) -> npt.NDArray[np.bool_]:
+        """(T,) True where the detection is to be lost."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A track of T frames from anywhere, a video or a data set, with all that its methods are measured by."""
+
+    name: str
+    track: Track
+    frames: Frames | None
+    """In whose pixels the landmarks are; None where no pictures are stored."""
+    truth: Float32 | None = None
+    """(T, 70, 2) where it is known."""
+    visible: npt.NDArray[np.bool_] | None = None
+    """(T, 70) where the truth can be seen."""
+    detection: float | None = None
+    """Milliseconds that the detector took for a frame."""
+    stored: Mapping[str, Float32] = field(default_factory=dict)
+    """Points (T, 70, 2) by method that are there already and are not made again."""
+
+
 @dataclass(frozen=True)
 class ComparedTrack:
-    """One face, followed by several methods."""
+    """One face in T frames, followed by several methods."""
 
     name: str
     """Video, shot and face."""
@@ -63,6 +102,8 @@ class ComparedTrack:
     """(T, 70, 2) where it is known."""
     figures: Mapping[str, jitter.Figures]
     """By method, the figures of `jitter.METRICS`."""
+    frames: Frames | None = None
+    """Reads the T frames again, in whose pixels the points are; None where no pictures are stored."""
 
 
 @dataclass(frozen=True)
@@ -87,26 +128,50 @@ class Comparison:
         return pooled
 
 
+def best(name: str, values: Mapping[str, float | None]) -> set[str]:
+    """Of the methods that have a value of the figure `name`, those nearest to its goal; none without a contest.
+
+    >>> sorted(best("gain_lid", {"raw": 0.9, "aligned": 1.05, "other": None}))
+    ['aligned']
+    >>> best("ms_per_frame", {"raw": 10.0, "aligned": 5.0})
+    set()
+    """
+    goal = jitter.METRICS[name].goal
+    known = {method: value for method, value in values.items() if value is not None}
+    if goal is None or len(set(known.values())) < 2:
+        return set()
+    nearest = min(abs(value - goal) for value in known.values())
+    return {method for method, value in known.items() if abs(value - goal) == nearest}
+
+
 def compare_video(
-    path: str | Path, detector: Detector, clip: SyntheticClip | None = None, methods: Mapping[str, Method] = METHODS
+    path: str | Path, detector: Detector, clip: KnownMotion | None = None, methods: Mapping[str, Method] = METHODS
 ) -> Comparison:
-    """All methods on all faces of a video; with the `clip` that it shows, against the truth as well.
+    """All methods on all faces of a video; with the truth of the `clip` that it shows, against that as well.
 
     Time of "raw" is the detector's, of the others what they add to it; decoding counts for none.
-    Raises S2DError when the file is no readable video. A video without a face gives no tracks.
+    Raises S2DError when the file is no readable video, or has another number of frames than the truth. A video without
+    a face gives no tracks.
     """
-    timed = _Timed(detector, clip.dropped if clip else None)
     with VideoReader(path) as reader:
+        if clip is not None and len(clip.truth) != len(reader):
+            why = f"the video has {len(reader)} frames, its truth {len(clip.truth)}"
+            raise S2DError(f"cannot measure {path} against its truth", why, "remove one that is not the other's")
+        timed = _Timed(detector, clip.dropped if clip else None)
         tracks = find_tracks(reader, timed).tracks
-        detection = 1000 * timed.seconds / len(reader)
-        compared = [_compare_track(reader, track, clip, methods, detection) for track in tracks]
+        detection = 1000 * timed.seconds / max(1, len(reader))
+        compared = [compare_track(_footage(reader, track, clip, detection), methods) for track in tracks]
     return Comparison([track for track in compared if track is not None])
 
 
 def compare_clip(clip: SyntheticClip, detector: Detector, methods: Mapping[str, Method] = METHODS) -> Comparison:
-    """`compare_video` on a synthetic clip, through a real H.264 file that is removed afterwards."""
+    """`compare_video` on a synthetic clip, through a real H.264 file that is removed afterwards.
+
+    The frames that its tracks read again are the clip's own, without H.264's losses.
+    """
     with _written(clip) as path:
-        return compare_video(path, detector, clip, methods)
+        tracks = compare_video(path, detector, clip, methods).tracks
+    return Comparison([replace(track, frames=_rendered(clip, track.times)) for track in tracks])
 
 
 def find_clip(clip: SyntheticClip, detector: Detector) -> list[Track]:
@@ -120,34 +185,71 @@ def find_clip(clip: SyntheticClip, detector: Detector) -> list[Track]:
 def _written(clip: SyntheticClip) -> Iterator[Path]:
     """The clip as a video file, for as long as the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "synthetic.mp4"
+        path = Path(folder) / f"{variant_name(clip)}-{clip.seed}.mp4"
         write_clip(clip, path)
         yield path
 
 
-def _compare_track(
-    reader: VideoReader, track: Track, clip: SyntheticClip | None, methods: Mapping[str, Method], detection: float
-) -> ComparedTrack | None:
-    """Run and measure all methods on one track; None when it is not the face of the clip."""
-    truth, visible = (clip.truth[track.frames], clip.visible[track.frames]) if clip else (None, None)
+def compare_track(footage: Footage, methods: Mapping[str, Method] = METHODS) -> ComparedTrack | None:
+    """Run and measure all methods on one track; None when it is not the face whose truth is known.
+
+    Without frames there are no figures against the picture, and a method that asks for frames raises S2DError.
+    """
+    track, truth = footage.track, footage.truth
     if truth is not None and not _same_face(track.raw, truth):
         return None
-    points, milliseconds = {}, {}
+    points: dict[str, Float32] = {}
+    milliseconds: dict[str, float | None] = {}
     for name, method in methods.items():
-        decoded = _Stopwatch(_frames(reader, track))
-        started = time.perf_counter()
-        points[name] = np.asarray(method(track, decoded), np.float32)
-        seconds = time.perf_counter() - started - decoded.seconds
-        milliseconds[name] = detection if name == "raw" else 1000 * seconds / len(track.frames)
-    frames = progress.track(_frames(reader, track), "measuring", len(track.frames))
-    figures = jitter.compare(points, track.times, frames=frames, truth=truth, visible=visible, anchor=track.raw)
+        if name in footage.stored:
+            points[name], milliseconds[name] = footage.stored[name], None
+        else:
+            points[name], taken = _run(method, footage)
+            milliseconds[name] = footage.detection if name == "raw" else taken
+    frames = None
+    if footage.frames is not None:
+        frames = progress.track(footage.frames(), f"measuring {footage.name}", len(track.frames))
+    figures = jitter.compare(points, track.times, frames=frames, truth=truth, visible=footage.visible, anchor=track.raw)
     for name, value in milliseconds.items():
         figures[name]["ms_per_frame"] = value
-    return ComparedTrack(f"{Path(reader.path).name} {track.shot}.{track.face}", track.times, points, truth, figures)
+    return ComparedTrack(footage.name, track.times, points, truth, figures, footage.frames)
 
 
-def _frames(reader: VideoReader, track: Track) -> Iterator[Image]:
-    return reader.frames(int(track.frames[0]), int(track.frames[-1]) + 1)
+def _run(method: Method, footage: Footage) -> tuple[Float32, float]:
+    """Points of a method, and its milliseconds per frame without those that the frames took to be made."""
+    decoded = _Stopwatch(footage.frames() if footage.frames is not None else _NoPictures(footage.name))
+    started = time.perf_counter()
+    points = np.asarray(method(footage.track, decoded), np.float32)
+    seconds = time.perf_counter() - started - decoded.seconds
+    return points, 1000 * seconds / len(footage.track.frames)
+
+
+class _NoPictures(Iterator[Image]):
+    """Frames that are not there: only a method that asks for them fails."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __next__(self) -> Image:
+        why = "no pictures are stored"
+        raise S2DError(f"cannot follow the face of {self._name}", why, "choose methods that need none")
+
+
+def _footage(reader: VideoReader, track: Track, clip: KnownMotion | None, detection: float) -> Footage:
+    start, stop = int(track.frames[0]), int(track.frames[-1]) + 1
+    return Footage(
+        name=f"{Path(reader.path).name} {track.shot}.{track.face}",
+        track=track,
+        frames=lambda: reader.frames(start, stop),
+        truth=clip.truth[track.frames] if clip else None,
+        visible=clip.visible[track.frames] if clip else None,
+        detection=detection,
+    )
+
+
+def _rendered(clip: SyntheticClip, times: Array) -> Frames:
+    start = int(np.abs(clip.times - times[0]).argmin())
+    return lambda: islice(clip.frames(), start, start + len(times))
 
 
 def _same_face(points: Floats, truth: Floats) -> bool:

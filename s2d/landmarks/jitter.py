@@ -37,30 +37,37 @@ class Metric:
 
     unit: str
     says: str
+    goal: float | None = 0.0
+    """The best value there is; None where neither more nor less is better, or methods cannot be compared by it."""
+
+    @property
+    def meaning(self) -> str:
+        """What it says, with its unit where that is not PERCENT."""
+        return self.says if self.unit == PERCENT else f"{self.says}, {self.unit.replace(PERCENT + ' per ', '%/')}"
 
 
 PERCENT = "percent of inter-ocular distance"
 METRICS: MappingProxyType[str, Metric] = MappingProxyType(
     {
         "nme": Metric(PERCENT, "mean distance to the truth"),
-        "nme_unbiased": Metric(PERCENT, "without each landmark's constant offset"),
-        "nme_box": Metric("percent of box size", "mean distance to the truth"),
-        "auc": Metric("0 to 1", "area under the error curve up to 8 %"),
-        "failure_rate": Metric("percent of frames", "frames whose error is above 8 %"),
-        "nmf": Metric(PERCENT, "flicker: change of the error from frame to frame"),
+        "nme_unbiased": Metric(PERCENT, "without each landmark's own offset"),
+        "nme_box": Metric("% of box size", "mean distance to the truth"),
+        "auc": Metric("0 to 1", "area under the error curve to 8 %", goal=1.0),
+        "failure_rate": Metric("% of frames", "error above 8 %"),
+        "nmf": Metric(PERCENT, "flicker: change of error per frame"),
         "nmf_static": Metric(PERCENT, "flicker of jaw, brows and nose"),
         "accel_error": Metric(PERCENT + " per frame^2", "error of the acceleration"),
         "lag_frames": Metric("frames", "delay behind the truth; negative: ahead"),
-        "gain_lid": Metric("1", "lid motion kept"),
-        "gain_lip": Metric("1", "lip motion kept"),
-        "gain_pupil": Metric("1", "pupil motion kept"),
-        "phase_residual_1": Metric(PERCENT, "slip over the skin in 1 frame, phase correlation"),
+        "gain_lid": Metric("1 is all", "lid motion kept", goal=1.0),
+        "gain_lip": Metric("1 is all", "lip motion kept", goal=1.0),
+        "gain_pupil": Metric("1 is all", "pupil motion kept", goal=1.0),
+        "phase_residual_1": Metric(PERCENT, "slip over the skin in 1 frame"),
         "phase_residual_6": Metric(PERCENT, "slip over the skin in 6 frames"),
-        "flow_residual": Metric(PERCENT, "slip over the skin in 1 frame, Lucas-Kanade"),
-        "acceleration": Metric(PERCENT + " per frame^2", "acceleration within the face"),
-        "high_frequency_share": Metric("0 to 1", f"share of motion above {HIGH_FREQUENCY:g} Hz"),
-        "anchor_drift": Metric(PERCENT, "distance from the detector for over a second"),
-        "ms_per_frame": Metric("ms", "time taken"),
+        "flow_residual": Metric(PERCENT, "the same by Lucas-Kanade flow"),
+        "acceleration": Metric(PERCENT + " per frame^2", "acceleration within the face", goal=None),
+        "high_frequency_share": Metric("0 to 1", f"share of motion above {HIGH_FREQUENCY:g} Hz", goal=None),
+        "anchor_drift": Metric(PERCENT, "distance from the detector for over a second", goal=None),
+        "ms_per_frame": Metric("ms", "time taken", goal=None),
     }
 )
 Figures = dict[str, float | None]  # by the names in METRICS; None where it cannot be measured

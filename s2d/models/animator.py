@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2d.errors import S2DError
+from s2d.landmarks import layout
 from s2d.models import motion
 from s2d.models.blocks import GROUP, resize, warp
 from s2d.models.candidates import COUNT, identity_grid
@@ -116,19 +117,27 @@ class Animator(nn.Module):
         self.decoder = Decoder(self.config.channels, self.config.levels, self.config.bottleneck)
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
-        """The source image with its face moved from source_points to driving_points."""
+        """The source image with its face moved from source_points to driving_points.
+
+        Raises ValueError when a shape is not that of the class's docstring, in `encode_source` and `drive` as well.
+        """
         return self.drive(self.encode_source(source, source_points), driving_points)
 
     def encode_source(self, source: Tensor, points: Tensor) -> EncodedSource:
         """Everything that does not depend on the driving landmarks."""
+        size, batch = self.config.size, len(source)
+        _check("source", source, (batch, 3, size, size))
+        _check("points", points, (batch, layout.COUNT, 2))
         side = self.config.size // self.config.motion_stride
         heatmaps = part_heatmaps(points, side, side, self.config.heatmap_sigma)
         return EncodedSource(source, points, heatmaps, self.encoder(source))
 
     def drive(self, encoded: EncodedSource, driving_points: Tensor) -> AnimatorOutput:
         """Animate an encoded source; one source may serve a whole batch of driving landmarks."""
-        size = self.config.size
-        encoded = encoded.expand(driving_points.shape[0])
+        size, count = self.config.size, len(driving_points)
+        _check("driving_points", driving_points, (count, layout.COUNT, 2))
+        _check("encoded.image", encoded.image, (1 if len(encoded.image) == 1 else count, 3, size, size))
+        encoded = encoded.expand(count)
         prior = motion_prior(encoded.points, driving_points, size, size)
         heatmaps = part_heatmaps(driving_points, size, size, self.config.heatmap_sigma)
         prior_masks = prior.masks
@@ -170,6 +179,11 @@ class Animator(nn.Module):
         grid = identity_grid(height, width, fine) + fine * fine.new_tensor(scale)
         correction = _upsample(output.image - output.warped, height, width)
         return (warp(source.expand(len(grid), -1, -1, -1), grid) + correction).clamp(0, 1)
+
+
+def _check(name: str, tensor: Tensor, wanted: tuple[int, ...]) -> None:
+    if tensor.shape != wanted:
+        raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, not {wanted}")
 
 
 def _upsample(field: Tensor, height: int, width: int) -> Tensor:

@@ -10,7 +10,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,6 @@ CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig 
 PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
 _REMEDY = "give a .safetensors or .ckpt file of s2d train"
 _TYPES: dict[str, type] = {"int": int, "float": float}
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a checkpoint says about its animator."""
-
-    config: AnimatorConfig
-    """The architecture."""
-    layout: str = layout.NAME
-    """Landmark layout it was trained on."""
-    data: dict[str, str] = field(default_factory=dict)
-    """What else is known about the training data, e.g. crop_size and detector."""
 
 
 def save_animator(path: str | Path, model: Animator, data: Mapping[str, str] | None = None) -> None:
@@ -67,8 +55,8 @@ def load_animator(path: str | Path) -> Animator:
     Raises S2DError for a missing or damaged file, another model's weights, or anything that is no checkpoint.
     """
     path = Path(path)
-    header, weights = _read(path)
-    model = Animator(header.config)
+    config, weights = _read(path)
+    model = Animator(config)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -76,12 +64,7 @@ def load_animator(path: str | Path) -> Animator:
     return model.eval()
 
 
-def read_header(path: str | Path) -> Header:
-    """The header of what `load_animator` reads; raises the same errors."""
-    return _read(Path(path))[0]
-
-
-def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+def _read(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
     if not path.is_file():
         raise S2DError(f"cannot load an animator from {path}", "no such file", "check the path")
     if path.suffix == ".safetensors":
@@ -91,7 +74,7 @@ def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     raise _refusal(path, "it is no checkpoint")
 
 
-def _read_safetensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
+def _read_safetensors(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -104,10 +87,10 @@ def _read_safetensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
         content = json.loads(metadata[HEADER])
     except ValueError as error:
         raise _refusal(path, "its header is damaged") from error
-    return _header(path, content), weights
+    return _config(path, content), weights
 
 
-def _read_lightning(path: Path) -> tuple[Header, dict[str, Tensor]]:
+def _read_lightning(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
     damaged = "it is damaged, no checkpoint, or holds more than tensors and plain values"
     if not zipfile.is_zipfile(path):  # torch.load would try to read it as a bare pickle
         raise _refusal(path, damaged)
@@ -123,12 +106,12 @@ def _read_lightning(path: Path) -> tuple[Header, dict[str, Tensor]]:
         weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         if weights:
             header = {"format": FORMAT, "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
-            return _header(path, header), weights
+            return _config(path, header), weights
     raise _refusal(path, "it holds no animator's weights")
 
 
-def _header(path: Path, content: Any) -> Header:  # noqa: ANN401 - JSON, checked here
-    """Check a header as read from a file; raises S2DError when it is not one this version understands."""
+def _config(path: Path, content: Any) -> AnimatorConfig:  # noqa: ANN401 - JSON, checked here
+    """The architecture in a header as read from a file; raises S2DError when this version does not understand it."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise _refusal(path, "it was written by another version of s2d")
     if content.get("layout") != layout.NAME:
@@ -136,7 +119,7 @@ def _header(path: Path, content: Any) -> Header:  # noqa: ANN401 - JSON, checked
     config, data = content.get("config"), content.get("data")
     if not isinstance(config, dict) or not isinstance(data, dict) or not _fits(config):
         raise _refusal(path, "its header does not describe an animator")
-    return Header(AnimatorConfig(**config), data={str(key): str(value) for key, value in data.items()})
+    return AnimatorConfig(**config)
 
 
 def _fits(config: dict[str, Any]) -> bool:

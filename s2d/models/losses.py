@@ -13,8 +13,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.landmarks import layout
-from s2d.models.blocks import warp
-from s2d.models.candidates import identity_grid
 from s2d.models.heatmaps import full_precision
 from s2d.models.prior import signed_distance, smoothstep
 
@@ -98,17 +96,6 @@ def decay(step: int, steps: int) -> float:
 def pair_loss(first: Tensor, second: Tensor, target_first: Tensor, target_second: Tensor) -> Tensor:
     """Mean absolute error of the change between two neighbouring frames: flicker costs, a constant error does not."""
     return F.l1_loss(second - first, target_second - target_first)
-
-
-def cycle_loss(grid: Tensor, back: Tensor, weights: Tensor) -> Tensor:
-    """Mean distance from home after following `grid` (a to b) and `back` (b to a), where weights (B, 1, H, W) say.
-
-    In normalised units. Weigh with the foreground: behind a moving face no motion can be undone.
-    """
-    returned = warp(back.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1)
-    home = identity_grid(grid.shape[1], grid.shape[2], grid)
-    distance = (returned - home).abs().sum(-1)
-    return (distance * weights[:, 0]).sum() / weights.sum().clamp(min=1.0)
 
 
 def _in_nodes(grid: Tensor) -> Tensor:

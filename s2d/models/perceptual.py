@@ -82,7 +82,10 @@ def _shared(device: str) -> Perceptual:
 
 
 def freeze(module: nn.Module) -> nn.Module:
-    """Turn all parameters into buffers that are not saved: no optimiser, checkpoint or process group sees them."""
+    """Turn all parameters into buffers that are not saved: no optimiser or checkpoint sees them.
+
+    DDP does, and sends them around at every step: there, keep the result out of the module that is trained.
+    """
     for child in module.modules():
         for name, parameter in list(child.named_parameters(recurse=False)):
             delattr(child, name)

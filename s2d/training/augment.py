@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from s2d.errors import S2DError
 from s2d.geometry import Array, Float32, apply
 from s2d.landmarks.layout import MIRROR
 
@@ -34,6 +36,14 @@ class Augmentation:
     """Largest relative change of the distance from grey of the same luma."""
     noise: float = 0.002
     """Standard deviation added to every landmark coordinate, normalised units (2 is the width of the image)."""
+
+    def __post_init__(self) -> None:
+        """Raises S2DError when a strength cannot be meant."""
+        wrong = [f"{name}={value}" for name, value in vars(self).items() if not 0 <= value < math.inf]
+        wrong += [f"flip={self.flip}"] if self.flip > 1 else []
+        if wrong:
+            why, remedy = f"it cannot have {', '.join(wrong)}", "strengths are 0 or more, flip is at most 1"
+            raise S2DError("cannot augment pairs", why, remedy)
 
     def apply(
         self, images: Sequence[Float32], points: Sequence[Float32], rng: np.random.Generator

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from s2d import progress
+from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.models.animator import AnimatorOutput
 from s2d.training.loggers import log_picture
@@ -63,6 +65,9 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
     """Keeps one checkpoint, the last: every so many steps, and at the end."""
 
     def __init__(self, path: Path, every: int) -> None:
+        """Raises S2DError when `every` is less than one step."""
+        if every < 1:
+            raise S2DError("cannot keep checkpoints", f"every {every} steps", "--checkpoint_every is 1 or more")
         self.path, self.every = path, every
         self._saved = -1
 
@@ -91,8 +96,9 @@ class BarCallback(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin at the step that training begins at."""
-        left = max(0, int(trainer.estimated_stepping_batches) - trainer.global_step)
-        self._bar = progress.track(range(left), "training")
+        steps = trainer.estimated_stepping_batches  # infinite where only the time is limited
+        left = range(max(0, int(steps) - trainer.global_step)) if math.isfinite(steps) else itertools.count()
+        self._bar = progress.track(left, "training")
         next(self._bar, None)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
@@ -100,8 +106,8 @@ class BarCallback(pl.Callback):
         next(self._bar, None)
 
     def on_train_end(self, *_: Any) -> None:  # noqa: ANN401
-        """Take the bar away."""
-        deque(self._bar, maxlen=0)
+        """Take the bar away: it goes when nothing refers to it."""
+        self._bar = iter(())
 
     def on_exception(self, *_: Any) -> None:  # noqa: ANN401
         """Also when training breaks off."""

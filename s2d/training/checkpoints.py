@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -22,11 +23,11 @@ class WholeCheckpointIO(TorchCheckpointIO):
     """Lightning moves a finished file from the system's temporary folder, which may be another disk: not atomic."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ANN401
-        """Write beside `path`, flush, rename."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as temporary:
-            torch.save(checkpoint, temporary)
+        """Write beside `path`, flush, rename. Raises S2DError when the operating system refuses."""
+        content = io.BytesIO()  # writing to a path itself, torch turns a full disk into a RuntimeError
+        torch.save(checkpoint, content)
+        with whole_file(Path(path)) as temporary:
+            temporary.write_bytes(content.getbuffer())
 
     def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401
         """Read tensors and plain values only, whatever the trainer asks for; S2DError for anything else."""

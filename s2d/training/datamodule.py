@@ -19,7 +19,7 @@ from s2d.training.sampling import ClipOrder, PairRule, StreamSampler
 from s2d.training.split import Split, split_tracks
 
 MIN_EPOCH = 4096  # pairs; an epoch is only bookkeeping here, and a shorter one would be mostly that
-MUST_AGREE = ("layout", "detector", "size", "landmarks")
+MUST_AGREE = ("layout", "detector", "size", "landmarks", "seed", "visit", "window")
 
 _AUGMENTATION = Augmentation()
 _RULE = PairRule()
@@ -60,18 +60,29 @@ class FaceDataModule(pl.LightningDataModule):
             val_identities: names of the identities to hold out instead.
             val_pairs: pairs in a validation, at most; at least one per held-out track up to that number.
             visit: pairs drawn from a track before the next one is read.
-            window: tracks read at a time, so that a batch shows several faces.
+            window: tracks read at a time, so that a batch shows several faces; fewer when so many of the longest would
+                not fit into cache_mb, because samples go round them and each would be read anew for every sample.
             workers: processes that load; 0 loads in the training process.
             cache_mb: memory for tracks held by every loading process, in MiB.
             seed: of the order, the pairs and the augmentation.
+
+        Raises S2DError when a number cannot be meant.
         """
         super().__init__()
+        least = {"size": (size, 1), "batch_size": (batch_size, 1), "val_pairs": (val_pairs, 1), "visit": (visit, 1)}
+        least |= {"window": (window, 1), "workers": (workers, 0), "cache_mb": (cache_mb, 0), "seed": (seed, 0)}
+        wrong = [f"{name} is {value}, not {low} or more" for name, (value, low) in least.items() if value < low]
+        wrong += [] if 0 <= val_share < 1 else [f"val_share is {val_share}, not from 0 to less than 1"]
+        if wrong:
+            raise S2DError(f"cannot train on {path}", ", ".join(wrong), "change the --data options")
         self.path, self.size, self.batch_size, self.landmarks = path, size, batch_size, landmarks
         self.consecutive, self.pair, self.augmentation = consecutive, pair, augmentation
         self.val_share, self.val_identities, self.val_pairs = val_share, val_identities, val_pairs
         self.visit, self.window, self.workers = visit, window, workers
         self.cache_mb, self.seed = cache_mb, seed
         self.split: Split | None = None
+        self._known = {"samples": 0, "batches": 0}
+        """Samples that all processes together had trained on after that many batches."""
 
     def setup(self, stage: str | None = None) -> None:
         """Open the data set and part it.
@@ -86,8 +97,10 @@ class FaceDataModule(pl.LightningDataModule):
         self.split = split_tracks(shards.tracks(), self.val_share, self.val_identities, asked)
         self.provenance = {key: str(shards.metadata[key]) for key in ("layout", "detector", "crop_size")}
         store = ClipStore(shards, self.landmarks, self.cache_mb * 2**20)
-        store.clip(self.split.train[0].track_id)  # complains now rather than in a worker
-        order = ClipOrder(len(self.split.train), self.visit, self.window, self.seed)
+        longest = max(self.split.train, key=lambda span: span.stop)
+        fitting = store.limit // store.clip(longest.track_id).bytes  # complains now rather than in a worker
+        store.least = max(1, min(self.window, fitting))
+        order = ClipOrder(len(self.split.train), self.visit, store.least, self.seed)
         self.training_pairs = TrainingPairs(
             store, self.size, self.stored, self.split.train, order, self.pair, self.augmentation, self.consecutive
         )
@@ -116,15 +129,21 @@ class FaceDataModule(pl.LightningDataModule):
         return DataLoader(self.validation_pairs, self.batch_size)
 
     def _position(self) -> int:
-        """Samples that this process has trained on so far."""
+        """Samples that all processes together have trained on so far."""
         if self.trainer is None:
             return 0
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress.total.state_dict()["processed"]
-        return int(batches) * self.batch_size
+        since = self._batches() - self._known["batches"]
+        return self._known["samples"] + since * self.batch_size * self.trainer.world_size
+
+    def _batches(self) -> int:
+        """Batches that each process has trained on so far, before it was resumed too."""
+        if self.trainer is None:
+            return 0
+        return int(self.trainer.fit_loop.epoch_loop.batch_progress.total.state_dict()["processed"])
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must agree with."""
-        return self._identity()
+        """How far it is in the stream, and what a resumed run must agree with; batches may be of another size then."""
+        return {**self._identity(), "samples": self._position(), "batches": self._batches()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Raises S2DError when the checkpoint was trained on data of another make."""
@@ -133,9 +152,12 @@ class FaceDataModule(pl.LightningDataModule):
             if state_dict.get(key) != mine[key]:
                 why = f"{key} is {mine[key]}, but {state_dict.get(key)} in the checkpoint"
                 raise S2DError(f"cannot resume on {self.path}", why, "resume with the data and options it began with")
+        self._known = {name: int(state_dict[name]) for name in ("samples", "batches")}
 
     def _identity(self) -> dict[str, Any]:
-        return {**self.provenance, "size": self.size, "landmarks": self.landmarks}
+        order = self.training_pairs.order
+        stream = {"seed": order.seed, "visit": order.visit, "window": order.window}
+        return {**self.provenance, "size": self.size, "landmarks": self.landmarks, **stream}
 
 
 def _one_thread(_: int) -> None:

@@ -17,8 +17,8 @@ from pytorch_lightning.utilities import rank_zero_only
 from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.images import write_image
+from s2d.training import LOGGERS
 
-KINDS = ("csv", "wandb", "tensorboard")
 METRICS = "metrics.csv"
 
 
@@ -38,7 +38,7 @@ def make_logger(kind: str, out: Path, resumed_step: int | None = None) -> Logger
         return _wandb_logger(out)
     if kind == "tensorboard":
         return _tensorboard_logger(out)
-    raise S2DError(f"cannot log to {kind}", "there is no such logger", f"choose among {', '.join(KINDS)}")
+    raise S2DError(f"cannot log to {kind}", "there is no such logger", f"choose among {', '.join(LOGGERS)}")
 
 
 def _csv_logger(out: Path, resumed_step: int | None) -> CSVLogger:

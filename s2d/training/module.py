@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -47,9 +48,17 @@ class AnimatorModule(pl.LightningModule):
             warmup: steps over which the learning rate rises from zero.
             weight_decay: of AdamW.
             ema_decay: share of the average that each step keeps; less in the first steps, (1 + t) / (10 + t).
+
+        Raises S2DError when a number cannot be meant.
         """
         super().__init__()
-        self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)})
+        numbers = {"lr": lr, "warmup": warmup, "weight_decay": weight_decay, "ema_decay": ema_decay}
+        wrong = [f"{name}={value}" for name, value in numbers.items() if not 0 <= value < math.inf]
+        if wrong or ema_decay > 1:
+            why = f"it cannot have {', '.join(wrong) or f'ema_decay={ema_decay}'}"
+            raise S2DError("cannot train an animator", why, "these are 0 or more, ema_decay is at most 1")
+        # for checkpoints; loggers are given the whole configuration by s2d.training.run
+        self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)}, logger=False)
         self.animator = Animator(animator)
         self.average = copy.deepcopy(self.animator).requires_grad_(False)
         self.objective = Objective(losses)
@@ -65,16 +74,32 @@ class AnimatorModule(pl.LightningModule):
         return output
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
-        """Weighted sum of the losses; each is logged as train_NAME."""
+        """Weighted sum of the losses; each is logged as train_NAME. Raises S2DError when it is not finite."""
         encoded = self.animator.encode_source(batch["source"], batch["source_points"])
         output = self.animator.drive(encoded, batch["driving_points"])
         following = self.animator.drive(encoded, batch["next_points"]) if "next" in batch else None
         terms = self.objective(output, batch, self.global_step, following)
         total = torch.stack(list(terms.values())).sum()
+        frames = [output] if following is None else [output, following]
+        # checked before the backward pass, where grid_sample on a CPU crashes the process at such a grid
+        if not all(bool(value.isfinite().all()) for value in (total, *(frame.grid for frame in frames))):
+            raise self._diverged("the loss")
         size = len(batch["source"])
         self.log_dict({f"train_{name}": value.detach() for name, value in terms.items()}, batch_size=size)
         self.log("train_loss", total.detach(), batch_size=size)
         return total
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Raises S2DError when a gradient is not finite, but for 16-mixed, which skips such steps by itself."""
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return
+        norms = [p.grad.norm() for p in self.animator.parameters() if p.grad is not None]
+        if not bool(torch.stack(norms).isfinite().all()):
+            raise self._diverged("the gradient")
+
+    def _diverged(self, what: str) -> S2DError:
+        remedy = "lower --model.lr or clip with --trainer.gradient_clip_val, then resume from the last checkpoint"
+        return S2DError("cannot go on training", f"{what} is not finite after {self.global_step} steps", remedy)
 
     def optimizer_step(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
         """Step, then follow with the average."""
@@ -97,6 +122,15 @@ class AnimatorModule(pl.LightningModule):
             "val_perceptual_prior": perceptual_distance(untrained, driving).mean(),
         }
         self.log_dict(figures, batch_size=len(driving), sync_dist=True)
+
+    def on_train_start(self) -> None:
+        """A resumed run goes on with the learning rate and weight decay of its options, not those of the checkpoint."""
+        (optimizer,) = self.trainer.optimizers
+        schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        schedule.base_lrs = [self.lr]
+        for group in optimizer.param_groups:
+            now = self.lr * schedule.lr_lambdas[0](schedule.last_epoch)
+            group.update(initial_lr=self.lr, lr=now, weight_decay=self.weight_decay)
 
     def on_validation_end(self) -> None:
         """Remember when."""

@@ -49,6 +49,10 @@ class LossWeights:
         if wrong or self.mask_prior_steps == 0:
             why = f"negative: {', '.join(wrong)}" if wrong else "mask_prior_steps is 0"
             raise S2DError("cannot use these loss weights", why, "weights are 0 or more, steps 1 or more")
+        if not any(value for name, value in numbers.items() if not name.startswith("mask_prior")):
+            raise S2DError(
+                "cannot use these loss weights", "none that stays is above 0", "raise another than mask_prior"
+            )
 
 
 class Objective(nn.Module):
@@ -57,7 +61,8 @@ class Objective(nn.Module):
     def __init__(self, weights: LossWeights) -> None:
         super().__init__()
         self.weights = weights
-        self.perceptual = Perceptual(weights.network) if weights.perceptual else None
+        # in a list, out of sight of torch's modules: DDP sends all buffers it finds to all processes at every step
+        self._perceptual = [Perceptual(weights.network)] if weights.perceptual else []
 
     def forward(
         self, output: AnimatorOutput, batch: Mapping[str, Tensor], step: int, following: AnimatorOutput | None = None
@@ -80,9 +85,11 @@ class Objective(nn.Module):
         return terms
 
     def _pictures(self, image: Tensor, target: Tensor) -> dict[str, Tensor]:
-        terms = {"l1": self.weights.l1 * losses.multiscale_l1(image, target)}
-        if self.perceptual is not None:
-            terms["perceptual"] = self.weights.perceptual * self.perceptual(image, target)
+        terms = {}
+        if self.weights.l1:
+            terms["l1"] = self.weights.l1 * losses.multiscale_l1(image, target)
+        for network in self._perceptual:
+            terms["perceptual"] = self.weights.perceptual * network.to(image.device)(image, target)
         return terms
 
     def _parts(self, image: Tensor, target: Tensor, points: Tensor) -> dict[str, Tensor]:

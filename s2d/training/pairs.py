@@ -53,10 +53,10 @@ class Clip:
 
 
 class ClipStore:
-    """Tracks of one data set; the latest used stay in memory, `limit` bytes of them (and always one track)."""
+    """Tracks of one data set; the latest used stay in memory, `limit` bytes of them and always `least` tracks."""
 
     def __init__(self, shards: Shards, landmarks: Landmarks, limit: int) -> None:
-        self.shards, self.landmarks, self.limit = shards, landmarks, limit
+        self.shards, self.landmarks, self.limit, self.least = shards, landmarks, limit, 1
         self._clips: OrderedDict[str, Clip] = OrderedDict()
         self._held = 0
 
@@ -67,7 +67,7 @@ class ClipStore:
             return self._clips[track_id]
         clip = self._clips[track_id] = self._read(track_id)
         self._held += clip.bytes
-        while self._held > self.limit and len(self._clips) > 1:
+        while self._held > self.limit and len(self._clips) > self.least:
             self._held -= self._clips.popitem(last=False)[1].bytes
         return clip
 
@@ -142,6 +142,10 @@ class TrainingPairs(PairDataset):
         super().__init__(store, size, stored)
         self.spans, self.order, self.rule = spans, order, rule
         self.augmentation, self.consecutive = augmentation, consecutive
+
+    def __len__(self) -> int:
+        """Samples in one round over the tracks: what --trainer.overfit_batches takes its share of."""
+        return self.order.round
 
     def __getitem__(self, number: int) -> Sample:
         """Sample `number`, which it also carries as `number`."""

@@ -41,7 +41,7 @@ class Run:
     out: Path
     """Folder for everything the run leaves."""
     logger: str = "csv"
-    """One of `s2d.training.loggers.KINDS`."""
+    """One of `s2d.training.LOGGERS`."""
     resume: Path | None = None
     """Training checkpoint to go on from."""
     announce: Callable[[Path], None] | None = field(default=None, compare=False)
@@ -76,14 +76,15 @@ def config_path(name: str | Path) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Has training begun in this folder?"""
-    return (folder / CONFIG).exists()
+    """Is there anything of training in this folder that could be lost? A run that died before may begin again."""
+    return (folder / FOLDER / LAST).exists() or (folder / WEIGHTS).exists()
 
 
 def claim(run: Run) -> None:
     """Make the folder of a run. Raises S2DError when it holds another one, or cannot be written."""
     asked = f"cannot train into {run.out}"
-    if run.resume is None and holds_run(run.out):
+    its_own = run.resume is not None and run.out.resolve() in run.resume.resolve().parents
+    if holds_run(run.out) and not its_own:
         raise S2DError(asked, "it already holds a run", "go on with --resume, or choose another --out")
     try:
         run.out.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,7 @@ class TrainingCLI(LightningCLI):
         parser.add_argument("--checkpoint_every", type=int, default=500, help="steps between two checkpoints")
         parser.link_arguments("data.size", "model.animator.size")
         parser.link_arguments("model.losses.coherence", "data.consecutive", compute_fn=bool)
-        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401
         """Tell a wrong option from a wrong file."""
@@ -135,6 +136,7 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:  # noqa: ANN401
         """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
         out, given = self.run_folder.out, self.config_init["trainer"]
+        mine = [SheetCallback(out), LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]), BarCallback()]
         self.datamodule.setup("fit")  # complains before a folder is made
         if is_main_process() and not self.trying:
             claim(self.run_folder)
@@ -143,9 +145,8 @@ class TrainingCLI(LightningCLI):
         if given["logger"] is None and not self.trying:
             step = int(self.resumed["global_step"]) if self.resumed else None
             kwargs["logger"] = make_logger(self.run_folder.logger, out, step)
-        mine = [SheetCallback(out), LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]), BarCallback()]
-        kwargs["callbacks"] = [*(given["callbacks"] or []), *mine]
-        kwargs["plugins"] = [*(given["plugins"] or []), WholeCheckpointIO()]
+        kwargs["callbacks"] = [*_as_list(given["callbacks"]), *mine]
+        kwargs["plugins"] = [*_as_list(given["plugins"]), WholeCheckpointIO()]
         return super().instantiate_trainer(default_root_dir=str(out), **kwargs)
 
     def fit(self) -> dict[str, Any]:
@@ -162,6 +163,8 @@ class TrainingCLI(LightningCLI):
         checkpoint = str(self.run_folder.resume) if self.resumed else None
         if trainer.is_global_zero and not self.trying:
             self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_unset=False)
+        for logger in trainer.loggers:
+            logger.log_hyperparams({key: value for key, value in self.config.as_dict().items() if key != "config"})
         start = self.resumed.get(START, {}) if self.resumed else self._validate()
         model.start = start
         trainer.fit(model, datamodule=self.datamodule, ckpt_path=checkpoint)
@@ -185,6 +188,16 @@ class TrainingCLI(LightningCLI):
             save_animator(weights, self.model.average, self.datamodule.provenance)
         kept = {"checkpoint": checkpoint, "weights": weights}
         return {name: str(path) if path.exists() and not self.trying else None for name, path in kept.items()}
+
+
+def _seed(given: int) -> int:
+    if not 0 <= given < 2**32:  # what numpy takes, and Lightning asks for later and less politely
+        raise ValueError(f"seed_everything is {given}, not from 0 to {2**32 - 1}")
+    return int(given)
+
+
+def _as_list(given: Any) -> list[Any]:  # noqa: ANN401 - callbacks and plugins may be given one by one
+    return given if isinstance(given, list) else [] if given is None else [given]
 
 
 def _one_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset, DistributedSampler
 
+from s2d.errors import S2DError
 from s2d.geometry import Array
 
 
@@ -61,6 +62,12 @@ class PairRule:
     near_seconds: float = 0.4
     """A blink or a syllable."""
 
+    def __post_init__(self) -> None:
+        """Raises S2DError when a number cannot be meant."""
+        if not (0 <= self.near_share <= 1 and self.near_seconds >= 0):
+            why = f"near_share={self.near_share}, near_seconds={self.near_seconds}"
+            raise S2DError("cannot pair frames", why, "the share is from 0 to 1, the seconds are 0 or more")
+
     def draw(self, times: Array, rng: np.random.Generator) -> tuple[int, int]:
         """Positions (source, driving) among frames with presentation times `times` (T,); they differ if T > 1."""
         driving = int(rng.integers(len(times)))
@@ -75,8 +82,8 @@ class PairRule:
 class StreamSampler(DistributedSampler[int]):
     """Sample numbers of one process, from where training stands; a DistributedSampler, so Lightning leaves it alone.
 
-    `position` tells how many samples this process has taken so far. The global batch of `replicas` processes is the
-    batch that one process with `replicas` times the batch size would take.
+    `position` tells the first sample that none of the processes has taken. The global batch of `replicas` processes is
+    the batch that one process with `replicas` times the batch size would take.
     """
 
     def __init__(self, length: int, position: Callable[[], int], replicas: int = 1, rank: int = 0) -> None:
@@ -85,9 +92,8 @@ class StreamSampler(DistributedSampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """`len(self)` numbers, the first one following those already taken."""
-        start = self.position()
-        for own in range(start, start + len(self)):
-            yield own * self.num_replicas + self.rank
+        start = self.position() + self.rank
+        yield from range(start, start + len(self) * self.num_replicas, self.num_replicas)
 
 
 @dataclass(frozen=True)

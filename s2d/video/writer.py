@@ -20,7 +20,8 @@ from s2d.video.index import reason
 SYNTHETIC = "synthetic: made by s2d"
 CLOCK = 90_000  # ticks a second where the caller gives times: the clock of MPEG
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
-QUALITY = {"crf": "18", "preset": "medium"}
+# without x264's macroblock tree, which made other bytes of the same 440 x 440 frames in one run of three
+QUALITY = {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
 THREADS = 2  # fixed: x264 gives other bytes with another number of threads
 CONVERSION = 0x20 | 0x40000 | 0x80000  # SWS_AREA, _ACCURATE_RND, _BITEXACT of swscale.h; PyAV 17 has no names for them
 BT709 = 1  # H.273 code of the colour matrix

@@ -14,8 +14,11 @@ from s2d.cli import main
 from s2d.geometry import Image
 from s2d.landmarks.comparison import METHODS
 from s2d.landmarks.detectors.base import Face
+from s2d.landmarks.layout import interocular
 from s2d.landmarks.synthetic import clip as clip_module
-from s2d.landmarks.synthetic import make_clip, write_clip
+from s2d.landmarks.synthetic import make_clip, write_clip, write_truth
+from s2d.video import VideoReader
+from tests.shards.conftest import write_example
 
 FIGURES = {
     *("nme", "nme_unbiased", "nmf", "nmf_static", "accel_error", "lag_frames", "gain_lid", "gain_lip", "gain_pupil"),
@@ -87,17 +90,134 @@ def test_table_and_plot(video: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_synthetic_has_the_truth(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("s2d.cli.jitter.FRAMES", 12)
-    monkeypatch.setattr("s2d.landmarks.synthetic.make_clip", lambda still, **options: CLIP)
+    monkeypatch.setattr("s2d.landmarks.synthetic.folder.make_clip", lambda still, **options: CLIP)
     assert main(["jitter", "--synthetic", "--clips", "2", "--variants", "calm", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["tracks"] == 2
     assert 0 < result["methods"]["raw"]["nmf"] < 10
     assert result["methods"]["raw"]["nme"] > 0
+    assert result["truth"] == "the clips' own motion"
+
+
+def test_truth_beside_a_video_is_used(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The raw landmarks tremble by half a pixel around the truth: their flicker is 2 x 0.5 over the eyes' distance."""
+    monkeypatch.setenv("COLUMNS", "80")
+    copy = tmp_path / "talk.mp4"
+    copy.write_bytes(video.read_bytes())
+    write_truth(CLIP, tmp_path / "talk.parquet")
+    assert main(["jitter", str(copy), "--methods", "raw", "aligned", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["truth"] == str(tmp_path / "talk.parquet")
+    assert result["methods"]["raw"]["nmf"] == pytest.approx(100 / interocular(CLIP.truth).mean(), rel=0.1)
+    assert main(["jitter", str(copy), "--methods", "raw", "aligned"]) == 0
+    output = capsys.readouterr().out
+    assert "against talk.parquet" in output
+    assert max(map(len, output.splitlines()[2:])) <= 80
+    row = next(line for line in output.splitlines() if " nmf " in line)
+    assert row.count("*") == 1
+
+
+def test_a_parquet_of_somebody_elses_is_left_alone(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "talk.mp4"
+    copy.write_bytes(video.read_bytes())
+    (tmp_path / "talk.parquet").write_text("something else")
+    assert main(["jitter", str(copy), "--methods", "raw", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["truth"] is None
+
+
+def test_truth_of_another_video_is_refused(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = tmp_path / "talk.mp4"
+    copy.write_bytes(video.read_bytes())
+    write_truth(make_clip(skimage.data.astronaut(), POINTS, frames=5, size=64), tmp_path / "talk.parquet")
+    assert main(["jitter", str(copy)]) == 1
+    assert "12 frames, its truth 5" in capsys.readouterr().err
+
+
+def test_overlay_and_report(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overlay, report = tmp_path / "new" / "overlay.mp4", tmp_path / "new" / "report.html"
+    assert main(["jitter", str(video), "--overlay", str(overlay), "--report", str(report), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["overlay"], result["report"]) == (str(overlay), str(report))
+    with VideoReader(overlay) as reader:
+        assert len(reader) == 12
+        assert reader.width == 2 * reader.height  # raw and aligned, unless --methods names others
+    page = report.read_text()
+    assert "Landmark jitter: talk.mp4" in page
+    assert "1 track, 12 frames, detector mesh; without truth." in page
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["overlay.mp4", "report.html"]
+
+
+def test_methods_in_the_order_they_are_named(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jitter", str(video), "--methods", "rts", "raw", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["methods"]) == ["rts", "raw"]
+
+
+def test_many_methods_have_their_meanings_below(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jitter", str(video)]) == 0
+    output = capsys.readouterr().out
+    assert output.count("phase_residual_6") == 2
+    assert output.count("slip over the skin in 6 frames") == 1
+
+
+def test_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_example(tmp_path / "data", jpeg=False)
+    assert main(["jitter", str(data), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["tracks"], result["tracks_in_all"], result["frames"]) == (3, 3, 16)
+    assert result["detector"] == "mesh"
+    assert result["methods"]["raw"]["phase_residual_1"] is None  # no pictures are stored
+    assert main(["jitter", str(data), "--track", "b-one-1", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["tracks"], result["tracks_in_all"], result["frames"]) == (1, 3, 6)
+
+
+def test_a_part_of_the_tracks_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2d.evaluation.stored.MOST_TRACKS", 2)
+    assert main(["jitter", str(write_example(tmp_path / "data", jpeg=False))]) == 0
+    assert "tracks 2 of 3 (evenly spread" in capsys.readouterr().out
+
+
+def test_outputs_are_tried_before_anything_is_measured(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2d.cli.jitter._measure", lambda args: pytest.fail("measured"))
+    (tmp_path / "file").touch()
+    for option, name in (
+        ("--plot", "file/a.png"),
+        ("--plot", "a.docx"),
+        ("--overlay", "a.gif"),
+        ("--overlay", "file/a.mp4"),
+        ("--report", "file/a.html"),
+        ("--report", "."),
+    ):
+        assert main(["jitter", str(video), option, str(tmp_path / name)]) == 1
+        error = capsys.readouterr().err
+        assert "cannot write" in error
+        assert error.count("\n") == 1
+
+
+def test_overlay_of_a_data_set_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_example(tmp_path / "data", jpeg=False)
+    assert main(["jitter", str(data), "--overlay", str(tmp_path / "a.mp4")]) == 1
+    assert "no pictures are stored" in capsys.readouterr().err
+    assert not (tmp_path / "a.mp4").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["--synthetic", "--variants", "wild"], "use one of calm"), (["nowhere.mp4"], "nowhere.mp4")],
+    [
+        (["--synthetic", "--variants", "wild"], "use one of calm"),
+        (["--synthetic", "--still", "nowhere.png"], "nowhere.png"),
+        (["nowhere.mp4"], "nowhere.mp4"),
+        (["."], "holds no videos"),
+        (["nowhere.parquet"], "no such file"),
+    ],
 )
 def test_mistakes_are_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jitter", *arguments]) == 1
@@ -106,12 +226,32 @@ def test_mistakes_are_one_line(arguments: list[str], says: str, capsys: pytest.C
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["--synthetic", "--clips", "0"], ["a.mp4", "--synthetic"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--synthetic", "--clips", "0"],
+        ["a.mp4", "--synthetic"],
+        ["a.mp4", "--track", "x"],
+        ["--synthetic", "--track", "x"],
+        ["a.mp4", "--methods", "raw", "--overlay", "a.mp4"],
+        ["a.mp4", "--methods"],
+    ],
+)
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as usage:
         main(["jitter", *arguments])
     assert usage.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_unknown_method_names_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as usage:
+        main(["jitter", "a.mp4", "--methods", "raw", "magic"])
+    assert usage.value.code == 2
+    error = capsys.readouterr().err
+    assert "magic" in error
+    assert all(name in error for name in METHODS)
 
 
 def test_a_video_without_a_face(

@@ -53,7 +53,6 @@ def test_the_folder_is_named_after_the_configuration(asked: list[tuple[Sequence[
 
 def test_a_second_run_gets_a_folder_of_its_own(asked: list[tuple[Sequence[str], str | Path, Run]]):
     Path("runs/tiny").mkdir(parents=True)
-    Path("runs/tiny/config.yaml").touch()
     assert main(["train", "--data", "D"]) == 0
     assert asked[0][2].out == Path("runs/tiny-2")
 

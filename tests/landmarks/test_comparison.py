@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import skimage.data
 
+from s2d.errors import S2DError
 from s2d.geometry import Float32, Image
 from s2d.landmarks import jitter, layout
 from s2d.landmarks.comparison import METHODS, Comparison, compare_clip, compare_video, find_clip
 from s2d.landmarks.detectors.base import Face
 from s2d.landmarks.filters import MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
-from s2d.landmarks.jitter_plot import COLOURS, plot
-from s2d.landmarks.synthetic import SyntheticClip, make_clip, write_clip
+from s2d.landmarks.jitter_plot import plot
+from s2d.landmarks.palette import COLOURS
+from s2d.landmarks.synthetic import SyntheticClip, make_clip, read_truth, write_clip, write_truth
 
 DEVIATION = 0.8
 
@@ -114,6 +116,34 @@ def test_without_truth_there_are_no_errors(calm: SyntheticClip, tmp_path: Path) 
     assert track.name == "calm.mp4 0.0"
     assert compared.methods["raw"]["nme"] is None
     assert (compared.methods["raw"]["phase_residual_1"] or 0) > 0
+
+
+def test_frames_of_a_track_can_be_read_again(calm: SyntheticClip, compared: Comparison, tmp_path: Path) -> None:
+    """Those of a clip are rendered, as its file is gone; those of a video are decoded."""
+    (track,) = compared.tracks
+    assert track.name == "calm-0.mp4 0.0"
+    assert track.frames is not None
+    np.testing.assert_array_equal(list(track.frames()), list(calm.frames()))
+    write_clip(calm, tmp_path / "calm.mp4")
+    (seen,) = compare_video(tmp_path / "calm.mp4", KnowingDetector(calm.truth)).tracks
+    assert seen.frames is not None
+    assert [len(list(seen.frames())) for _ in range(2)] == [24, 24]
+
+
+def test_truth_from_a_file_is_as_good_as_the_clip(calm: SyntheticClip, compared: Comparison, tmp_path: Path) -> None:
+    write_clip(calm, tmp_path / "calm.mp4")
+    write_truth(calm, tmp_path / "calm.parquet")
+    truth = read_truth(tmp_path / "calm.parquet")
+    again = compare_video(tmp_path / "calm.mp4", KnowingDetector(calm.truth), truth, {"raw": METHODS["raw"]})
+    for name, value in compared.methods["raw"].items():
+        if name != "ms_per_frame":
+            assert again.methods["raw"][name] == value, name
+
+
+def test_truth_of_another_length_is_refused(calm: SyntheticClip, astronaut_points: Float32, tmp_path: Path) -> None:
+    write_clip(calm, tmp_path / "calm.mp4")
+    with pytest.raises(S2DError, match="24 frames, its truth 7"):
+        compare_video(tmp_path / "calm.mp4", KnowingDetector(calm.truth), clip(astronaut_points, frames=7))
 
 
 def test_a_track_of_something_else_does_not_count(calm: SyntheticClip) -> None:

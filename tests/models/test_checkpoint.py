@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import load_animator, read_header, save_animator
+from s2d.models.checkpoint import load_animator, save_animator
 
 SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8, bottleneck=2, heatmap_sigma=0.05)
 
@@ -39,12 +40,17 @@ def same_weights(a, b):
     return a.config == b.config and all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
 
 
+def read_header(path):
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["s2d"])
+
+
 def test_what_is_saved_is_loaded(model, saved):
     loaded = load_animator(saved)
     assert same_weights(loaded, model)
     assert not loaded.training
-    header = read_header(saved)
-    assert (header.config, header.layout, header.data) == (SMALL, "ibug70", {"crop_size": "256", "detector": "mesh"})
+    header = {"format": 1, "layout": "ibug70", "config": asdict(SMALL)}
+    assert read_header(saved) == header | {"data": {"crop_size": "256", "detector": "mesh"}}
 
 
 def test_same_model_same_bytes_and_no_leftovers(model, saved, tmp_path):
@@ -63,7 +69,6 @@ def test_lightning_checkpoint_gives_the_averaged_weights(model, tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save(lightning(model), path)
     assert same_weights(load_animator(path), model)
-    assert read_header(path).config == SMALL
 
 
 def test_lightning_checkpoint_without_an_average(model, tmp_path):
@@ -117,11 +122,7 @@ def test_another_models_safetensors(tmp_path):
 
 def rewritten(path, **changes):
     """The same file with another header."""
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        header = json.loads(file.metadata()["s2d"])
-    save_file(load_file(path), path, {"s2d": json.dumps(header | changes)})
+    save_file(load_file(path), path, {"s2d": json.dumps(read_header(path) | changes)})
 
 
 @pytest.mark.parametrize(

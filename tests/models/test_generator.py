@@ -5,6 +5,7 @@ from s2d.models.heatmaps import PART_COUNT
 
 
 def test_features_halve_in_size_and_double_in_number():
+    torch.manual_seed(0)
     features = Encoder(8, 4)(torch.rand(1, 3, 32, 32))
     assert [tuple(feature.shape[1:]) for feature in features] == [(8, 32, 32), (16, 16, 16), (32, 8, 8), (64, 4, 4)]
 
@@ -23,6 +24,7 @@ def test_corrects_nothing_untrained_but_can_learn_to():
 
 
 def test_one_level_works_too():
+    torch.manual_seed(0)
     decoder = Decoder(8, 1, 0)
     features = Encoder(8, 1)(torch.rand(1, 3, 8, 8))
     assert decoder(features, torch.rand(1, 3, 8, 8), torch.rand(1, PART_COUNT, 8, 8)).shape == (1, 3, 8, 8)

@@ -11,11 +11,14 @@ from s2d.landmarks import layout
 from s2d.training.augment import NONE, Augmentation, mirror_image, mirror_points, move_image, move_points, recolour
 from tests.training.conftest import face
 
-RNG = np.random.default_rng(0)
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
-def test_none_is_the_identity():
-    image, points = RNG.random((8, 8, 3), np.float32), RNG.random((70, 2), np.float32)
+def test_none_is_the_identity(rng: np.random.Generator):
+    image, points = rng.random((8, 8, 3), np.float32), rng.random((70, 2), np.float32)
     images, marks = NONE.apply([image], [points], np.random.default_rng(1))
     np.testing.assert_allclose(images[0], image, atol=1e-6)
     np.testing.assert_array_equal(marks[0], points)
@@ -57,8 +60,8 @@ def test_moves_stay_within_their_strengths():
         assert abs(np.log(np.hypot(dx, dy))) <= 0.2 + 1e-6
 
 
-def test_both_frames_change_alike_but_noise_is_their_own():
-    image, points = RNG.random((8, 8, 3), np.float32), np.zeros((70, 2), np.float32)
+def test_both_frames_change_alike_but_noise_is_their_own(rng: np.random.Generator):
+    image, points = rng.random((8, 8, 3), np.float32), np.zeros((70, 2), np.float32)
     still = Augmentation(turn=0, zoom=0, shift=0, noise=0.01)
     images, marks = still.apply([image, image], [points, points], np.random.default_rng(5))
     np.testing.assert_array_equal(images[0], images[1])
@@ -67,9 +70,9 @@ def test_both_frames_change_alike_but_noise_is_their_own():
     assert np.std(np.stack(marks)) == pytest.approx(0.01, rel=0.15)
 
 
-def test_unknown_points_stay_unknown():
+def test_unknown_points_stay_unknown(rng: np.random.Generator):
     points = np.full((70, 2), np.nan, np.float32)
-    (marks,) = Augmentation().apply([np.zeros((4, 4, 3), np.float32)], [points], RNG)[1]
+    (marks,) = Augmentation().apply([np.zeros((4, 4, 3), np.float32)], [points], rng)[1]
     assert np.isnan(marks).all()
 
 
@@ -82,8 +85,8 @@ def test_recolour_by_hand():
 
 
 @pytest.mark.parametrize("strength", ["turn", "zoom", "shift", "brightness", "contrast", "saturation"])
-def test_every_strength_does_something(strength: str):
-    image = RNG.random((8, 8, 3), np.float32)
+def test_every_strength_does_something(strength: str, rng: np.random.Generator):
+    image = rng.random((8, 8, 3), np.float32)
     changed = replace(NONE, **{strength: 9.0 if strength == "turn" else 0.3}).apply(
         [image], [], np.random.default_rng(2)
     )[0][0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from s2d import progress
+from s2d.errors import S2DError
 from s2d.models.animator import AnimatorOutput
 from s2d.training.callbacks import GAP, BarCallback, LastCheckpoint, sheet
 
@@ -57,18 +60,30 @@ def test_gradient_accumulation_saves_a_step_once():
     assert trainer.saved == [1, 2]
 
 
-def test_the_bar_counts_the_steps_that_are_left(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("steps", "total"), [(10, 4), (math.inf, None)])
+def test_the_bar_counts_the_steps_that_are_left(monkeypatch: pytest.MonkeyPatch, steps: float, total: int | None):
     asked: list[int] = []
+    totals: list[int | None] = []
+    ended: list[bool] = []
 
-    def track(items: range, label: str) -> Any:
-        for item in items:
-            asked.append(item)
-            yield item
+    def track(items: Iterable[int], label: str) -> Any:
+        totals.append(len(items) if isinstance(items, range) else None)
+        try:
+            for item in items:
+                asked.append(item)
+                yield item
+        finally:
+            ended.append(True)
 
     monkeypatch.setattr(progress, "track", track)
-    bar, trainer = BarCallback(), FakeTrainer(global_step=6, estimated_stepping_batches=10)
+    bar, trainer = BarCallback(), FakeTrainer(global_step=6, estimated_stepping_batches=steps)
     bar.on_train_start(trainer, SimpleNamespace())
     bar.on_train_batch_end(trainer)
-    assert asked == [0, 1]
+    assert (asked, totals, ended) == ([0, 1], [total], [])
     bar.on_train_end()
-    assert asked == [0, 1, 2, 3]
+    assert ended == [True]
+
+
+def test_checkpoints_need_a_distance():
+    with pytest.raises(S2DError, match="every 0 steps"):
+        LastCheckpoint(Path("x"), every=0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,20 +34,31 @@ def test_there_and_back(tmp_path: Path):
     assert [item.name for item in path.parent.iterdir()] == ["last.ckpt"]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """As a full disk does, the operating system refuses to write more than `size` bytes to any one file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path):
     path = tmp_path / "last.ckpt"
     WholeCheckpointIO().save_checkpoint(CONTENT, path)
     before = path.read_bytes()
-
-    def half_written(_: object, target: Path) -> None:
-        target.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", half_written)
-    with pytest.raises(S2DError, match="No space left"):
-        WholeCheckpointIO().save_checkpoint(CONTENT, path)
+    with largest_file(4096), pytest.raises(S2DError, match=r"cannot write .*: File too large"):
+        WholeCheckpointIO().save_checkpoint({**CONTENT, "y": torch.zeros(10_000)}, path)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path):
+    for name in ("one.ckpt", "two.ckpt"):
+        WholeCheckpointIO().save_checkpoint(CONTENT, tmp_path / name)
+    assert (tmp_path / "one.ckpt").read_bytes() == (tmp_path / "two.ckpt").read_bytes()
 
 
 def test_nothing_is_unpickled(tmp_path: Path):

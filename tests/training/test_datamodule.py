@@ -95,6 +95,18 @@ def test_the_same_stream_whoever_loads_it(data: Path, workers: int):
             torch.testing.assert_close(one[name], other[name], rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_one_line_whoever_loads_it(data: Path, workers: int):
+    module = ready(data, batch_size=4, workers=workers)
+    clips = [module.training_pairs.store.clip(span.track_id) for span in module.split.train]  # workers get them too
+    for clip in clips:
+        clip.jpeg[:] = [b"damaged"] * len(clip.jpeg)
+    with pytest.raises(S2DError) as caught:
+        next(iter(module.train_dataloader()))
+    words = "cannot read a stored crop: these bytes are no JPEG picture; curate the videos again"
+    assert str(caught.value) == words
+
+
 def test_batches_differ_and_numbers_run_on(data: Path):
     batches = list(islice(ready(data, batch_size=4).train_dataloader(), 3))
     assert torch.cat([batch["number"] for batch in batches]).tolist() == list(range(12))
@@ -138,6 +150,26 @@ def test_the_cache_is_bounded(data: Path):
     assert store._held == store.clip(track).bytes
 
 
+def test_tracks_that_do_not_fit_into_the_cache_together_are_read_once_a_visit(
+    make_dataset: DatasetMaker, monkeypatch: pytest.MonkeyPatch
+):
+    """Five tracks, of which the cache holds fewer: going round all of them would read one for every sample."""
+    read: list[str] = []
+    original = ClipStore._read
+    monkeypatch.setattr(ClipStore, "_read", lambda store, track: read.append(track) or original(store, track))
+    module = ready(make_dataset(people=tuple("abcdef"), frames=60), visit=6, cache_mb=1)
+    order, store = module.training_pairs.order, module.training_pairs.store
+    sizes = [store.clip(span.track_id).bytes for span in module.split.train]
+    assert max(sizes) < 2**20 < sum(sizes)
+    read.clear()
+    store._clips.clear()
+    store._held = 0
+    for number in range(order.round):
+        module.training_pairs[number]
+    assert sorted(read) == sorted(span.track_id for span in module.split.train)
+    assert 1 < order.window < len(sizes)
+
+
 def test_an_epoch_is_whole_rounds_split_among_processes(data: Path):
     module = ready(data, batch_size=16)
     assert len(module.train_dataloader()) == 4096 // 16
@@ -170,4 +202,11 @@ def test_a_lone_part_is_refused(data: Path):
 def test_resuming_on_other_data_is_refused(data: Path, make_dataset: DatasetMaker):
     state = ready(make_dataset(detector="other")).state_dict()
     with pytest.raises(S2DError, match="detector is made, but other in the checkpoint"):
+        ready(data).load_state_dict(state)
+
+
+@pytest.mark.parametrize("option", ["seed", "visit", "window"])
+def test_resuming_with_another_order_is_refused(data: Path, option: str):
+    state = ready(data, **{option: 1}).state_dict()
+    with pytest.raises(S2DError, match=f"{option} is .*, but 1 in the checkpoint"):
         ready(data).load_state_dict(state)

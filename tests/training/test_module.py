@@ -58,10 +58,11 @@ def make_trainer(path: Path, *callbacks: pl.Callback, every: int = 3, **options:
 
 
 def fit(
-    data: Path, path: Path, steps: int, resume: Path | None = None, workers: int = 0, **options: object
-) -> tuple[AnimatorModule, list[list[int]]]:
-    module, diary = make_module(), Diary()
-    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4, workers=workers)
+    data: Path, path: Path, steps: int, resume: Path | None = None, workers: int = 0, batch_size: int = 4,
+    lr: float = 1e-3, **options: object,
+) -> tuple[AnimatorModule, list[list[int]]]:  # fmt: skip
+    module, diary = make_module(lr=lr), Diary()
+    loader = FaceDataModule(str(data), size=32, batch_size=batch_size, val_pairs=4, workers=workers)
     with quiet_lightning():
         trainer = make_trainer(path, diary, max_steps=steps, check_val_every_n_epoch=None, **options)
         trainer.fit(module, datamodule=loader, ckpt_path=resume)
@@ -87,6 +88,27 @@ def test_stopped_and_resumed_equals_straight(data: Path, tmp_path: Path, workers
     for slot, values in one["optimizer_states"][0]["state"].items():
         for name, value in values.items():
             assert torch.equal(value, other["optimizer_states"][0]["state"][slot][name])
+
+
+def test_another_batch_size_neither_repeats_nor_skips_samples(data: Path, tmp_path: Path):
+    """Twice over, because what was known at the first resume must not be forgotten at the second."""
+    taken: list[int] = []
+    for steps, size in ((2, 4), (5, 2), (6, 8)):
+        path, resume = tmp_path / f"{steps}.ckpt", tmp_path / "last.ckpt"
+        _, numbers = fit(data, path, steps, resume if resume.exists() else None, batch_size=size)
+        path.rename(resume)
+        taken += [number for batch in numbers for number in batch]
+    assert taken == list(range(2 * 4 + 3 * 2 + 1 * 8))
+
+
+def test_another_learning_rate_counts_from_the_first_step_after_resuming(data: Path, tmp_path: Path):
+    path = tmp_path / "half.ckpt"
+    before, _ = fit(data, path, 2)
+    still, _ = fit(data, tmp_path / "still.ckpt", 4, path, lr=0.0)
+    moved, _ = fit(data, tmp_path / "moved.ckpt", 4, path)
+    for name, weight in before.animator.named_parameters():
+        assert torch.equal(still.animator.get_parameter(name), weight)
+    assert any(not torch.equal(moved.animator.get_parameter(n), w) for n, w in before.animator.named_parameters())
 
 
 def test_it_begins_as_the_prior_and_leaves_it(data: Path, tmp_path: Path):
@@ -154,3 +176,40 @@ def test_the_coherence_loss_uses_the_third_frame(data: Path):
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.training_step(next(iter(loader.train_dataloader())), 0).backward()
     assert logged["train_coherence"] > 0
+
+
+class Damage(pl.Callback):
+    """After two steps spoils one value: of the batch, and by it the loss, or of a gradient."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def on_train_batch_start(self, trainer: pl.Trainer, _: object, batch: dict[str, torch.Tensor], number: int) -> None:
+        if self.what == "loss" and trainer.global_step == 2:
+            batch["driving"][0, 0, 0, 0] = torch.nan
+
+    def on_after_backward(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.what == "gradient" and trainer.global_step == 2:
+            next(module.animator.parameters()).grad.view(-1)[0] = torch.inf  # type: ignore[operator, union-attr]
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_ends_training_and_the_last_checkpoint_stays(data: Path, tmp_path: Path, what: str):
+    module, loader = make_module(), FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4)
+    trainer = make_trainer(tmp_path / "last.ckpt", Damage(what), every=1, max_steps=4, limit_val_batches=0)
+    with quiet_lightning(), pytest.raises(S2DError, match=f"the {what} is not finite after 2 steps"):
+        trainer.fit(module, datamodule=loader)
+    kept = read_checkpoint(tmp_path / "last.ckpt")
+    assert kept["global_step"] == 2
+    assert all(value.isfinite().all() for value in kept["state_dict"].values())
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+
+
+def test_a_rate_beyond_reason_is_an_error_not_a_crash(data: Path, tmp_path: Path):
+    """Weights of 1e30 make the grid NaN; clipped at the border, the pictures alone would not show it."""
+    losses = LossWeights(perceptual=0.0, smoothness=0.0, fold=0.0, mask_prior=0.0)
+    module = AnimatorModule(SMALL, losses, lr=1e30, warmup=0)
+    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4)
+    trainer = make_trainer(tmp_path / "last.ckpt", max_steps=4, limit_val_batches=0)
+    with quiet_lightning(), pytest.raises(S2DError, match="is not finite after 1 steps"):
+        trainer.fit(module, datamodule=loader)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from s2d.errors import S2DError
+from s2d.models import losses
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
 from s2d.training.objective import LossWeights, Objective
 from tests.training.conftest import face
@@ -37,7 +38,8 @@ def test_only_l1(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
 @pytest.mark.parametrize("name", sorted(OFF))
 def test_every_weight_scales_its_term(case: tuple[AnimatorOutput, dict[str, torch.Tensor]], name: str):
     output, batch = case
-    output = output._replace(masks=output.masks.flip(1), grid=output.grid + torch.rand_like(output.grid))
+    shaken = torch.rand(output.grid.shape, generator=torch.Generator().manual_seed(0))
+    output = output._replace(masks=output.masks.flip(1), grid=output.grid + shaken)
     once, thrice = (Objective(LossWeights(**OFF | {name: w}))(output, batch, step=0)[name] for w in (1.0, 3.0))
     assert once > 0
     torch.testing.assert_close(thrice, 3 * once)
@@ -62,13 +64,28 @@ def test_coherence_forgives_a_constant_error(case: tuple[AnimatorOutput, dict[st
     assert objective(exact[0], batch, 0, flicker)["coherence"] == pytest.approx(0.4, abs=1e-5)
 
 
-def test_the_perceptual_network_is_neither_trained_nor_kept():
+def test_what_is_off_is_not_computed(
+    case: tuple[AnimatorOutput, dict[str, torch.Tensor]], monkeypatch: pytest.MonkeyPatch
+):
+    output, batch = case
+    monkeypatch.delattr(losses, "multiscale_l1")
+    terms = Objective(LossWeights(**OFF | {"l1": 0.0, "fold": 1.0}))(output, batch, step=0)
+    assert set(terms) == {"fold"}
+
+
+def test_the_perceptual_network_is_neither_trained_nor_kept_nor_sent_to_other_processes(
+    case: tuple[AnimatorOutput, dict[str, torch.Tensor]],
+):
     objective = Objective(LossWeights())
     assert not list(objective.parameters())
     assert not objective.state_dict()
+    assert not list(objective.buffers())
+    assert objective(*case, step=0)["perceptual"] > 0
 
 
-@pytest.mark.parametrize("wrong", [{"l1": -1.0}, {"mask_prior_steps": 0}, {"network": "alexnet"}])
+@pytest.mark.parametrize(
+    "wrong", [{"l1": -1.0}, {"mask_prior_steps": 0}, {"network": "alexnet"}, OFF | {"l1": 0.0, "mask_prior": 1.0}]
+)
 def test_weights_that_cannot_be_meant(wrong: dict[str, object]):
     with pytest.raises(S2DError):
         Objective(LossWeights(**wrong))  # type: ignore[arg-type]

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors import safe_open
 
 from s2d.errors import S2DError
 from s2d.images import read_image
-from s2d.models.checkpoint import load_animator, read_header
+from s2d.models.checkpoint import load_animator
 from s2d.training.checkpoints import find_checkpoint, read_checkpoint
 from s2d.training.run import Run, UsageError, config_path, train
 from tests.training.conftest import DatasetMaker
@@ -65,12 +66,23 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     assert result["val_l1_start"] == result["val_l1_prior"] == curve(out, "val_l1")[0]
     assert result["val_l1"] == pytest.approx(curve(out, "val_l1")[-1])
     assert result["validation"] == "1 of 3 identities held out: ann"
-    assert read_header(result["weights"]).data["detector"] == "made"
+    with safe_open(result["weights"], "pt") as weights:
+        assert json.loads(weights.metadata()["s2d"])["data"]["detector"] == "made"
     for one, other in zip(load_animator(out / "model.safetensors").parameters(),
                           load_animator(result["checkpoint"]).parameters(), strict=True):  # fmt: skip
         assert torch.equal(one, other)
     assert yaml.safe_load((out / "config.yaml").read_text())["data"]["path"] == str(data)
     assert not [w.message for w in recwarn if "lightning" in str(w.filename)]
+
+
+def test_the_logger_gets_the_whole_configuration(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0", "--model.lr=0.003"]
+    train(options, config, Run(tmp_path / "run"))
+    logged = yaml.safe_load((tmp_path / "run" / "hparams.yaml").read_text())
+    assert set(logged) == {"checkpoint_every", "data", "model", "seed_everything", "trainer"}
+    assert (logged["model"]["lr"], logged["seed_everything"], logged["data"]["batch_size"]) == (0.003, 0, 4)
+    assert logged["data"]["augmentation"]["turn"] == 12.0
+    assert logged["model"]["animator"]["size"] == 32
 
 
 def test_resuming_goes_on_in_the_same_folder(data: Path, config: Path, tmp_path: Path):
@@ -87,9 +99,28 @@ def test_resuming_goes_on_in_the_same_folder(data: Path, config: Path, tmp_path:
 
 
 def test_a_finished_run_is_not_overwritten(data: Path, config: Path, tmp_path: Path):
-    (tmp_path / "config.yaml").write_text("")
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(S2DError, match="already holds a run; go on with --resume"):
         train([f"--data.path={data}"], config, Run(tmp_path))
+
+
+def test_a_run_that_died_before_its_first_checkpoint_may_begin_again(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    with pytest.raises(S2DError, match="not finite"):
+        train([*options, "--model.lr=1e30", "--trainer.max_steps=2"], config, Run(tmp_path))
+    assert (tmp_path / "config.yaml").exists()
+    assert train(options, config, Run(tmp_path))["steps"] == 1
+
+
+def test_resuming_one_run_does_not_overwrite_another(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    kept = [train(options, config, Run(tmp_path / name))["weights"] for name in ("one", "two")]
+    before = Path(kept[1]).stat().st_mtime_ns
+    last = find_checkpoint(tmp_path / "one", "")
+    with pytest.raises(S2DError, match=r"two: it already holds a run; .*choose another --out"):
+        train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "two", resume=last))
+    assert Path(kept[1]).stat().st_mtime_ns == before
+    assert train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "new", resume=last))["steps"] == 2
 
 
 def test_trying_out_keeps_nothing(data: Path, config: Path, tmp_path: Path):
@@ -120,6 +151,36 @@ def test_wrong_options(data: Path, config: Path, tmp_path: Path, options: list[s
     with pytest.raises(UsageError, match=why):
         train([f"--data.path={data}", *options], config, Run(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "checkpoint_every=0", "data.visit=0", "data.window=0", "data.batch_size=0", "data.workers=-1",
+        "data.val_pairs=-1", "data.cache_mb=-1", "data.val_share=1.5", "data.augmentation.noise=-1",
+        "data.pair.near_share=2", "model.warmup=-1", "model.lr=-1", "model.lr=.nan", "model.ema_decay=2",
+        "seed_everything=-1", "seed_everything=4294967296",
+    ],
+)  # fmt: skip
+def test_numbers_that_cannot_be_meant(data: Path, config: Path, tmp_path: Path, option: str):
+    name = option.split("=")[0].split(".")[-1]
+    with pytest.raises((S2DError, UsageError), match=name):
+        train([f"--data.path={data}", f"--{option}"], config, Run(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--trainer.max_steps=-1", "--trainer.max_time=00:00:00:01"],
+        ["--trainer.overfit_batches=1"],
+        ["--trainer.callbacks=LearningRateMonitor"],
+        ["--trainer.plugins=LightningEnvironment"],
+    ],
+)
+def test_lightning_s_own_options(data: Path, config: Path, tmp_path: Path, options: list[str]):
+    given = [f"--data.path={data}", "--trainer.max_steps=2", "--trainer.limit_val_batches=0", *options]
+    assert train(given, config, Run(tmp_path / "run"))["steps"] >= 1
 
 
 def test_the_data_must_be_named(config: Path, tmp_path: Path):

@@ -46,6 +46,11 @@ class SyntheticClip:
     def __len__(self) -> int:
         return len(self.times)
 
+    @property
+    def seed(self) -> int:
+        """The seed it was made with."""
+        return self._seed
+
     def frames(self) -> Iterator[Image]:
         """Render the frames (size, size, 3) in order, one at a time; the same bytes at each call."""
         bounds = (0, *self.cuts, len(self))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from s2d.files import whole_file
 
+PNG = b"\x89PNG"
 STYLE = """
-:root { color-scheme: light dark; --ink: #1c1e21; --soft: #5d6470; --line: #d8dce2; --paper: #fff; --tint: #f3f5f8; }
+:root { color-scheme: light dark; --ink: #1c1e21; --soft: #5d6470; --line: #d8dce2; --paper: #fff; --tint: #f3f5f8;
+  --best: #00707f; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8eaed; --soft: #a0a7b3; --line: #3a3f47; --paper: #16181c; --tint: #202329; }
+  :root { --ink: #e8eaed; --soft: #a0a7b3; --line: #3a3f47; --paper: #16181c; --tint: #202329; --best: #58c7d6; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.2rem 4rem; color: var(--ink); background: var(--paper);
@@ -28,6 +29,9 @@ figure { margin: 1rem 0; }
 figcaption { font-size: .9rem; margin-top: .3rem; }
 img, video { display: block; max-width: 100%; height: auto; border-radius: 6px; background: var(--tint); }
 .scroll { overflow-x: auto; }
+td.words:not(:first-child) { min-width: 11rem; }
+.wide img { min-width: 44rem; max-width: none; width: 100%; }
+.best { font-weight: 700; color: var(--best); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 .words { text-align: left; white-space: normal; }
@@ -52,21 +56,29 @@ class Page:
         """Command lines that do the same by hand."""
         self.blocks.append(f"<pre>{html.escape(chr(10).join(lines))}</pre>")
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Columns of words stand to the left, columns of figures to the right."""
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[Any]], best: Collection[tuple[int, int]] = ()
+    ) -> None:
+        """Columns of words stand to the left, columns of figures to the right; `best` (row, column) stand out."""
         words = [all(str(row[index])[:1].isalpha() for row in rows) for index in range(len(columns))]
-        head = "".join(map(_cell, repeat("th"), columns, words))
-        body = "".join(f"<tr>{''.join(map(_cell, repeat('td'), row, words))}</tr>" for row in rows)
+        head = "".join(_cell("th", column, word) for column, word in zip(columns, words, strict=True))
+        lines = [
+            "".join(_cell("td", cell, words[column], (number, column) in best) for column, cell in enumerate(row))
+            for number, row in enumerate(rows)
+        ]
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
         self.blocks.append(f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>')
 
-    def picture(self, path: Path, caption: str) -> None:
-        """A PNG or JPEG, embedded."""
-        kind = "jpeg" if path.suffix.lower() in (".jpg", ".jpeg") else "png"
-        self._figure(f'<img alt="{html.escape(caption)}" src="data:image/{kind};base64,{_base64(path)}">', caption)
+    def picture(self, picture: Path | bytes, caption: str, *, wide: bool = False) -> None:
+        """A PNG or JPEG file, or its bytes, embedded; a `wide` one is scrolled on a narrow screen, not shrunk."""
+        data = picture if isinstance(picture, bytes) else picture.read_bytes()
+        kind = "png" if data.startswith(PNG) else "jpeg"
+        image = f'<img alt="{html.escape(caption)}" src="data:image/{kind};base64,{_base64(data)}">'
+        self._figure(f'<div class="scroll wide">{image}</div>' if wide else image, caption)
 
     def video(self, path: Path, caption: str) -> None:
         """An MP4, embedded."""
-        source = f"data:video/mp4;base64,{_base64(path)}"
+        source = f"data:video/mp4;base64,{_base64(path.read_bytes())}"
         self._figure(f'<video controls loop muted autoplay playsinline src="{source}"></video>', caption)
 
     def _figure(self, content: str, caption: str) -> None:
@@ -86,9 +98,10 @@ class Page:
             temporary.write_text(document, encoding="utf-8")
 
 
-def _cell(tag: str, content: object, words: bool) -> str:
-    return f"<{tag}{' class=words' if words else ''}>{html.escape(str(content))}</{tag}>"
+def _cell(tag: str, content: object, words: bool, best: bool = False) -> str:
+    kind = " class=words" if words else " class=best" if best else ""
+    return f"<{tag}{kind}>{html.escape(str(content))}</{tag}>"
 
 
-def _base64(path: Path) -> str:
-    return base64.b64encode(path.read_bytes()).decode("ascii")
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
