@@ -13,6 +13,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 install: .venv/installed  ## make .venv with the package and the tools for its development
+	@echo "Installed. Call $(BIN)/s2d, or 'source .venv/bin/activate' once and then s2d"
 
 test: lint  ## lint, then all tests, doctests and notebooks
 	$(BIN)/pytest $(if $(NOTEBOOKS),--nbmake s2d tests $(NOTEBOOKS))

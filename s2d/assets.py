@@ -24,7 +24,7 @@ from pathlib import Path
 import platformdirs
 
 from s2d import progress, wheels
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.files import file_sha256, whole_file
 
 FOLDER_VARIABLE = "S2D_ASSETS"
@@ -239,11 +239,11 @@ def mend(asset: Asset, found: Path | None) -> str:
 
 
 def select(names: Sequence[str]) -> list[Asset]:
-    """Assets by their own name or by their detector's, in the order of ASSETS; raises S2DError for an unknown name."""
+    """Assets by their own name or their detector's, in the order of ASSETS; raises UsageError for an unknown name."""
     known = {word for asset in ASSETS for word in (asset.name, asset.detector)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise S2DError(f"no model file {unknown[0]}", "unknown name", f"choose from {', '.join(sorted(known))}")
+        raise UsageError(f"no model file {unknown[0]}", "unknown name", f"choose from {', '.join(sorted(known))}")
     return [asset for asset in ASSETS if asset.name in names or asset.detector in names]
 
 

@@ -1,4 +1,4 @@
-"""The one exception for what a user can put right; the command line prints it as a single line and exits with 1."""
+"""The one exception for what a user can put right; the command line prints it as a single line and exits (1, or 2)."""
 
 from __future__ import annotations
 
@@ -24,3 +24,7 @@ class S2DError(Exception):
     def __reduce__(self) -> tuple[type[S2DError], tuple[str, str, str]]:
         """Survive the trip back from a worker process with all three parts."""
         return type(self), (self.asked, self.why, self.remedy)
+
+
+class UsageError(S2DError):
+    """A value that no state of files or machine would make right, such as an unknown name: exit code 2."""

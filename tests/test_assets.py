@@ -228,3 +228,8 @@ def test_processes_that_fetch_at_the_same_time_all_get_the_whole_file(web, home,
     running = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate()[1] for process in running] == [b""] * 4
     assert [file.read_bytes() for file in home.iterdir()] == [CONTENT]
+
+
+def test_the_readme_gives_the_size_that_is_fetched():
+    size = sum(asset.size for asset in assets.ASSETS if asset.detector == "mesh") / 1e6
+    assert f"{size:.1f} MB, fetched at first use" in (Path(__file__).parents[1] / "README.md").read_text()

@@ -13,7 +13,8 @@ import torch
 from s2d import geometry, progress
 from s2d.animation.driver import Driver, load_driver
 from s2d.animation.source import SourceFace, load_source
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
+from s2d.files import check_writable
 from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
@@ -63,14 +64,16 @@ def animate(
     default). Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on
     the source's face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution;
     its motion is applied to the photo at `size` pixels (default: the face's size in the photo, at most 512).
-    `side_by_side` writes source | driving | result.
+    `side_by_side` writes source | driving | result. The folder of `out` is made if it is missing.
 
-    Raises S2DError for unreadable input, no face, no such track, no checkpoint, or an `out` that cannot be written.
+    Raises UsageError for a `size` that is odd or out of range, S2DError for unreadable input, no face, no such track,
+    no checkpoint, or an `out` that cannot be written; that is found out before the driver is read.
     """
     _check(size, out)
     model = (load_animator(checkpoint) if checkpoint else Animator(AnimatorConfig())).eval()
     finder = make_detector(detector)
     face = load_source(source, finder, size)
+    check_writable(out)
     driver = load_driver(driving, finder, face.size, track)
     points = _driving_points(face, driver, mode)
     panels = 3 if side_by_side else 1
@@ -98,7 +101,7 @@ def render(model: Animator, face: SourceFace, points: Float32) -> Iterator[Image
 
 def _check(size: int | None, out: str | Path) -> None:
     if size is not None and not (MIN_SIZE <= size <= MAX_SIZE and size % 2 == 0):
-        raise S2DError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
+        raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from s2d import __version__, progress
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 
 COMMANDS = {
     "curate": "videos in, temporally aligned landmarks as Parquet out",
@@ -26,7 +26,10 @@ COMMANDS = {
     "demo": "the whole path on a built-in sample, ending in one HTML page",
 }
 
-INTERRUPTED = 130
+AFTER_STOP = {  # what Ctrl-C does not lose
+    "curate": "; give the same command again to go on",
+    "train": "; from its last checkpoint, go on with --resume and its folder as --out",
+}
 WITHOUT_WINDOWS = (
     "install that library of the system (on Debian: apt-get install libgl1 libglib2.0-0), "
     "or OpenCV's build that does without: pip install --force-reinstall --no-deps opencv-python-headless"
@@ -61,9 +64,10 @@ def _run(arguments: list[str]) -> int:
         importlib.import_module(f"s2d.cli.{args.command}").run(args)
     except S2DError as error:
         print(f"s2d {args.command}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
-        return INTERRUPTED
+        print(f"s2d {args.command}: stopped{AFTER_STOP.get(args.command, '')}", file=sys.stderr)  # noqa: T201
+        return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, as in `s2d inspect DIR | head`
         return 1

@@ -11,8 +11,11 @@ examples:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from s2d.curation.config import MAX_CROP, MIN_CROP, CurationConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,19 +33,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("inputs", nargs="+", metavar="INPUT", help="video, or folder to search; INPUT/NAME/... gives the identity NAME")
     add("--out", required=True, metavar="DIR", help="folder of the data set, made or added to")
     add("--detector", default="mesh", help="landmark detector (default: mesh)")
-    add("--workers", type=_at_least(1), metavar="N", help="processes (default: one per usable processor core)")
-    add("--timeout", type=_at_least(1), default=3600, metavar="S", help="seconds allowed per video (default: 3600)")
-    add("--crop-size", type=_at_least(16), default=256, metavar="PX", help="side of the stored crop (default: 256)")
-    add("--min-frames", type=_at_least(1), default=15, metavar="N", help="filter shorter tracks (default: 15)")
-    add("--min-face-px", type=_at_least(0), default=64, metavar="PX", help="filter smaller faces (default: 64)")
+    add("--workers", type=_whole(1), metavar="N", help="processes (default: one per usable processor core)")
+    add("--timeout", type=_whole(1), default=3600, metavar="S", help="whole seconds allowed per video (default: 3600)")
+    crop_size = _whole(MIN_CROP, MAX_CROP)
+    add("--crop-size", type=crop_size, default=256, metavar="PX", help="side of the stored crop (default: 256)")
+    add("--min-frames", type=_whole(1), default=15, metavar="N", help="filter shorter tracks (default: 15)")
+    add("--min-face-px", type=_whole(0), default=64, metavar="PX", help="filter smaller faces (default: 64)")
     add("--no-jpeg", action="store_true", help="store landmarks only; such a data set cannot train an animator")
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    allowed = f"a whole number, {least} or more" if most is None else f"a whole number, {least} to {most}"
+
     def number(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        return int(text)
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"{text} is not {allowed}")
+        return value
 
     return number
 
@@ -50,7 +60,6 @@ def _at_least(least: int) -> Callable[[str], int]:
 def run(args: argparse.Namespace) -> None:
     """Curate and say what became of each input."""
     from s2d.cli.output import emit
-    from s2d.curation.config import CurationConfig
     from s2d.curation.executors import LocalExecutor
     from s2d.curation.pipeline import curate
 
@@ -63,6 +72,9 @@ def run(args: argparse.Namespace) -> None:
     )
     summary = curate(args.inputs, args.out, config, LocalExecutor(args.workers, args.timeout))
     emit(_result(args.out, summary), _tables(args.out, summary), args.json)
+    if not (summary.videos.outcome == "kept").any():
+        where = f"see `s2d inspect {args.out}`" if args.json else f"see the reasons above, or `s2d inspect {args.out}`"
+        sys.stderr.write(f"s2d curate: nothing was kept: {where}\n")
 
 
 def _result(out: str, summary: Summary) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 examples:
   s2d inspect DATASET
+  s2d inspect DATASET --tracks      all of its tracks, not only the first 20
   s2d inspect DATASET/frames/part-0123456789abcdef.parquet --json
 """
 
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+SHOWN = 20  # rows of the table of tracks, without --tracks
+TRACK_COLUMNS = ["track_id", "video", "frames", "seconds", "face_px"]
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d inspect`."""
     parser.add_argument("path", metavar="DIR|FILE", help="folder of a data set, or one part of its frames")
+    parser.add_argument("--tracks", action="store_true", help=f"list all tracks (default: the first {SHOWN})")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -30,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
 
     dataset = open_dataset(args.path)
     result = describe(dataset.metadata, dataset.videos(), dataset.tracks())
-    emit({"path": args.path, **result}, _tables(args.path, result), args.json)
+    emit({"path": args.path, **result}, _tables(args.path, result, args.tracks), args.json)
 
 
 def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
@@ -49,7 +53,16 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
         "frames": int(tracks["frames"].sum()),
         "seconds": float((tracks["frames"] / tracks["fps"]).sum()) if "fps" in tracks else None,
         "quality": _quality(tracks),
+        "track_list": _track_list(tracks),
     }
+
+
+def _track_list(tracks: pd.DataFrame) -> list[dict[str, Any]]:
+    """What names and tells apart each track; a lone part of frames has only track_id and frames."""
+    if "fps" in tracks:
+        tracks = tracks.assign(seconds=tracks["frames"] / tracks["fps"])
+    listed: list[dict[str, Any]] = tracks[[name for name in TRACK_COLUMNS if name in tracks]].to_dict("records")
+    return listed
 
 
 def _filtered_tracks(videos: pd.DataFrame) -> dict[str, int]:
@@ -72,7 +85,7 @@ def _quality(tracks: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _tables(path: str, result: dict[str, Any]) -> list[Table | str]:
+def _tables(path: str, result: dict[str, Any], all_tracks: bool) -> list[Table | str]:
     from s2d.cli.output import table
 
     totals = [(name, result[name]) for name in ("tracks", "identities", "frames", "seconds")]
@@ -85,6 +98,7 @@ def _tables(path: str, result: dict[str, Any]) -> list[Table | str]:
     if result["filtered_tracks"]:
         rows = list(result["filtered_tracks"].items())
         shown.append(table("Tracks left out, of all videos", ("reason", "tracks"), rows))
+    shown += _tracks_table(result["track_list"], None if all_tracks else SHOWN)
     if result["quality"]:
         columns = ("column", "5 %", "median", "95 %", "unit")
         keys = ("column", "q5", "q50", "q95", "unit")
@@ -93,10 +107,18 @@ def _tables(path: str, result: dict[str, Any]) -> list[Table | str]:
     return [*shown, table("Made by", ("", "setting"), _settings(result["metadata"]))]
 
 
+def _tracks_table(tracks: list[dict[str, Any]], most: int | None) -> list[Table | str]:
+    """The first tracks, and how many more there are."""
+    from s2d.cli.output import table
+
+    if not tracks:
+        return []
+    shown: list[Table | str] = [table("Tracks", list(tracks[0]), [tuple(row.values()) for row in tracks[:most]])]
+    if most is not None and len(tracks) > most:
+        shown.append(f"... and {len(tracks) - most} more; --tracks shows all")
+    return shown
+
+
 def _settings(metadata: dict[str, Any]) -> list[tuple[str, str]]:
-    """Metadata for people; the long ones shortened."""
-    rows = []
-    for name, value in metadata.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        rows.append((name, text if len(text) <= 70 else text[:67] + "..."))
-    return rows
+    """Metadata for people."""
+    return [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in metadata.items()]

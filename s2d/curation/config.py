@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2d.curation.limits import LIMITS
-from s2d.errors import S2DError
+from s2d.errors import UsageError
 from s2d.landmarks.detectors.base import Detector
 from s2d.shards.schema import Provenance
+
+MIN_CROP, MAX_CROP = 16, 2048  # pixels
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class CurationConfig:
     detector: str = "mesh"
     """Landmark detector, see `s2d.landmarks.detectors.factory`."""
     crop_size: int = 256
-    """Side of the stored square crop in pixels."""
+    """Side of the stored square crop in pixels, MIN_CROP to MAX_CROP."""
     jpeg: bool = True
     """Store the pictures of the crops; without them a data set holds landmarks only and cannot train an animator."""
     min_frames: int = 15
@@ -28,9 +30,11 @@ class CurationConfig:
     """Tracks with a smaller face are filtered: median of the longer side of the face box, in pixels of the video."""
 
     def __post_init__(self) -> None:
-        for name, least in (("crop_size", 16), ("min_frames", 1), ("min_face_px", 0)):
+        for name, least in (("crop_size", MIN_CROP), ("min_frames", 1), ("min_face_px", 0)):
             if getattr(self, name) < least:
-                raise S2DError(f"cannot use {name} = {getattr(self, name)}", f"the least is {least}", "raise it")
+                raise UsageError(f"cannot use {name} = {getattr(self, name)}", f"the least is {least}", "raise it")
+        if self.crop_size > MAX_CROP:
+            raise UsageError(f"cannot use crop_size = {self.crop_size}", f"the most is {MAX_CROP}", "lower it")
 
     @property
     def limits(self) -> Mapping[str, float]:

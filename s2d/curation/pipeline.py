@@ -39,7 +39,7 @@ class Summary:
     videos: pd.DataFrame
     """A row per input file, from this run or an earlier one: columns as in `s2d.shards.schema.VIDEOS`."""
     new: int
-    """Files that this run has dealt with."""
+    """Files whose outcome this run has found; not those found by an earlier run that was stopped before it ended."""
     changed: list[str]
     """Videos whose file has another size than when it was curated; the data set keeps what it has of them."""
 
@@ -60,6 +60,8 @@ def curate(
     from s2d.landmarks.detectors.factory import make_detector
 
     config, out = config or CurationConfig(), Path(out)
+    if out.exists() and not out.is_dir():
+        raise S2DError(f"cannot curate into {out}", "it is a file", "give a folder, new or of a data set")
     sources = find_sources(inputs, out)
     # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
     staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
@@ -78,12 +80,12 @@ def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Execu
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)
-    _work_through(todo, staging, work, executor, per_shard)
+    new = _work_through(todo, staging, work, executor, per_shard)
     staging.remove()
     changed = [source.video for source in sources if known.get(source.video, (source.bytes, ""))[0] != source.bytes]
     names = [source.video for source in sources]
     videos = open_dataset(out).videos().set_index("video").loc[names].reset_index()
-    return Summary(videos, len(todo), changed)
+    return Summary(videos, new, changed)
 
 
 def _known_videos(out: Path, provenance: Provenance) -> dict[str, tuple[int, str | None]]:
@@ -118,9 +120,13 @@ def _remove_orphans(out: Path) -> None:
                 part.unlink()
 
 
-def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> None:
-    """Work on all of `todo` and publish group after group, each as soon as it and those before it are complete."""
-    open_items = [source for source in todo if not source.settled and staging.load(source) is None]
+def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> int:
+    """Work on all of `todo` and publish group after group, each as soon as it and those before it are complete.
+
+    What a stopped run has left in the staging folder is taken over. Returns the number of files that were left to do.
+    """
+    taken_over = {source.video for source in todo if not source.settled and staging.load(source) is not None}
+    open_items = [source for source in todo if not source.settled and source.video not in taken_over]
     unfinished = {source.video for source in open_items}
     groups = deque(todo[start : start + per_shard] for start in range(0, len(todo), per_shard))
     _publish_complete(groups, unfinished, staging)
@@ -129,6 +135,7 @@ def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor
             staging.store(source, source.row("failed", result.reason, result.detail), [])
         unfinished.remove(source.video)
         _publish_complete(groups, unfinished, staging)
+    return len(todo) - len(taken_over)
 
 
 def _publish_complete(groups: deque[Sequence[Source]], unfinished: set[str], staging: Staging) -> None:

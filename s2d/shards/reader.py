@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 
 AGREE = ("layout", "schema_version", "crop_size")  # besides `Provenance.settings`, which must all agree
 READERS = 8
+NAMED = 5  # tracks that are named when another was asked for
 PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid")
 
 
@@ -97,8 +98,9 @@ class Dataset:
         Raises S2DError when the data set has no such track.
         """
         if track_id not in self._index:
-            example = next(iter(self._index), "none at all")
-            raise S2DError(f"cannot find track {track_id}", f"the data set has {len(self)}", f"one is {example}")
+            some = ", ".join(list(self._index)[:NAMED]) or "none at all"
+            why = f"the data set has {len(self)}: {some}{', ...' if len(self) > NAMED else ''}"
+            raise S2DError(f"cannot find track {track_id}", why, "`s2d inspect DATA --tracks` lists them all")
         shard, row = self._index[track_id]
         return self._shards[shard].frames, row
 

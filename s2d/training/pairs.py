@@ -77,7 +77,8 @@ class ClipStore:
         usable = np.flatnonzero(np.isfinite(points[:, CONTOUR_68]).all((1, 2)) & (frames.score > 0))
         if frames.jpeg is None or not len(usable):
             why = "without pictures" if frames.jpeg is None else "without a detected face"
-            raise S2DError(f"cannot train on track {track_id}", f"it is {why}", "curate its video again")
+            remedy = "curate without --no-jpeg into another --out" if frames.jpeg is None else "curate its video again"
+            raise S2DError(f"cannot train on track {track_id}", f"it is {why}", remedy)
         return Clip(frames.time, points, frames.jpeg, usable)
 
 

@@ -6,9 +6,9 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perce
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
 
 
-class UsageError(Exception):
+class OptionError(Exception):
     """Options that LightningCLI does not understand."""
 
 
@@ -44,13 +44,15 @@ class Run:
     """One of `s2d.training.LOGGERS`."""
     resume: Path | None = None
     """Training checkpoint to go on from."""
+    announce: Callable[[Path], None] | None = field(default=None, compare=False)
+    """Told the folder as soon as it is this run's own, before any step."""
 
 
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
     """Train as the YAML `config` (a packaged name or a path) and LightningCLI `options` say.
 
     Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
-    was parted) and seconds. Raises UsageError for wrong options, S2DError for wrong data, configuration or checkpoint.
+    was parted) and seconds. Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
     """
     started = time.monotonic()
     try:
@@ -122,7 +124,7 @@ class TrainingCLI(LightningCLI):
             self.config = parser.parse_args(args)
         except ArgumentError as error:
             self._blame_the_file(parser)
-            raise UsageError(_one_line(error)) from error
+            raise OptionError(_one_line(error)) from error
 
     def _blame_the_file(self, parser: LightningArgumentParser) -> None:
         try:
@@ -138,6 +140,8 @@ class TrainingCLI(LightningCLI):
         self.datamodule.setup("fit")  # complains before a folder is made
         if is_main_process() and not self.trying:
             claim(self.run_folder)
+            if self.run_folder.announce:
+                self.run_folder.announce(out)
         if given["logger"] is None and not self.trying:
             step = int(self.resumed["global_step"]) if self.resumed else None
             kwargs["logger"] = make_logger(self.run_folder.logger, out, step)

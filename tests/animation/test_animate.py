@@ -12,6 +12,7 @@ import pytest
 from s2d.animation.animate import animate
 from s2d.animation.driver import load_driver
 from s2d.animation.source import load_source
+from s2d.cli import main
 from s2d.errors import S2DError
 from s2d.images import write_image
 from s2d.landmarks import layout
@@ -130,6 +131,29 @@ def test_wrong_input_is_told_in_one_line_and_leaves_nothing(folder: Path, change
         animate(**arguments)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     assert not (folder / "wrong.mp4").exists()
+
+
+def test_missing_folders_of_the_result_are_made(folder: Path, tmp_path: Path):
+    made = animate(folder / "photo.png", folder / "clip.mp4", tmp_path / "new" / "er" / "moved.mp4", size=64)
+    assert made.out.stat().st_size > 0
+    assert list(made.out.parent.iterdir()) == [made.out]
+
+
+@pytest.mark.parametrize("out", ["photo.png/moved.mp4", "folder.mp4"])
+def test_a_place_that_cannot_be_written_is_told_before_the_driver_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, out: str
+):
+    (folder / "folder.mp4").mkdir(exist_ok=True)
+    monkeypatch.setattr("s2d.animation.animate.load_driver", lambda *_: pytest.fail("the work has begun"))
+    with pytest.raises(S2DError, match="cannot write"):
+        animate(folder / "photo.png", folder / "clip.mp4", folder / out)
+
+
+@pytest.mark.parametrize("size", [0, 101, 4096])
+def test_a_size_that_suits_no_video_is_wrong_usage(folder: Path, size: int, capsys: pytest.CaptureFixture[str]):
+    paths = ["--source", folder / "photo.png", "--driving", folder / "clip.mp4", "--out", folder / "wrong.mp4"]
+    assert main(["animate", *map(str, paths), "--size", str(size)]) == 2
+    assert capsys.readouterr().err.endswith("give an even number, 64 to 2048\n")
 
 
 def test_a_picture_without_a_face_is_named(folder: Path):

@@ -68,6 +68,32 @@ def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
     assert (executor.workers, executor.timeout) == (3, 9)
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_when_nothing_was_kept_it_says_so(films, tmp_path, capsys, seen, as_json):  # noqa: F811
+    out, extra = tmp_path / "out", ["--json"] if as_json else []
+    assert main(["curate", str(films / "01.mp4"), str(films / "03.mp4"), "--out", str(out), *extra]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("s2d curate: nothing was kept: see ")
+    assert told.endswith(f"`s2d inspect {out}`\n")
+    assert main(["curate", str(films), "--out", str(out), *extra]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("--timeout", "0.1", "0.1 is not a whole number, 1 or more"),
+        ("--crop-size", "100000", "100000 is not a whole number, 16 to 2048"),
+        ("--crop-size", "15", "15 is not a whole number, 16 to 2048"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_is_allowed(capsys, option, value, allowed):
+    with pytest.raises(SystemExit) as ended:
+        main(["curate", "films", "--out", "out", option, value])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: argument {option}: {allowed}\n")
+
+
 @pytest.mark.parametrize("options", [["--workers", "0"], ["--crop-size", "x"], ["--min-frames", "-1"], []])
 def test_wrong_usage_ends_with_2(films, tmp_path, capsys, options):  # noqa: F811
     out = ["--out", str(tmp_path / "out")] if options else []

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from s2d.cli import main
 from s2d.shards.reader import open_dataset
-from tests.shards.conftest import example  # noqa: F401 - a fixture
+from tests.shards.conftest import PROVENANCE, example, write_example  # noqa: F401 - a fixture
 
 
 def as_json(capsys, *arguments):
@@ -24,6 +25,40 @@ def test_a_data_set_in_figures(example, capsys):  # noqa: F811
     assert found["metadata"]["crop_size"] == 64
     face = next(row for row in found["quality"] if row["column"] == "face_px")
     assert (face["q0"], face["q50"], face["q100"], face["unit"]) == (80, 80, 80, "video pixel")
+
+
+def test_every_track_is_listed_by_the_id_that_animate_takes(example, capsys):  # noqa: F811
+    found = as_json(capsys, example)["track_list"]
+    assert [row["track_id"] for row in found] == ["a-two-0", "b-one-0", "b-one-1"]
+    assert found[2] == {"track_id": "b-one-1", "video": "b/one.mp4", "frames": 6, "seconds": 0.24, "face_px": 80.0}
+    assert as_json(capsys, open_dataset(example).row_group("a-two-0")[0])["track_list"] == [
+        {"track_id": "a-two-0", "frames": 5}
+    ]
+
+
+def test_of_many_tracks_the_first_are_shown_unless_all_are_asked_for(example, capsys, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("s2d.cli.inspect.SHOWN", 2)
+    assert main(["inspect", str(example)]) == 0
+    shown = capsys.readouterr().out
+    assert "b-one-0" in shown
+    assert "b-one-1" not in shown
+    assert "... and 1 more; --tracks shows all" in shown
+    assert main(["inspect", str(example), "--tracks"]) == 0
+    shown = capsys.readouterr().out
+    assert "b-one-1" in shown
+    assert "more;" not in shown
+    assert len(as_json(capsys, example)["track_list"]) == 3
+
+
+def test_long_settings_are_wrapped_not_cut(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    settings = {f"number_{n}": n for n in range(40)}
+    path = write_example(tmp_path / "data", replace(PROVENANCE, alignment=settings))
+    assert main(["inspect", str(path)]) == 0
+    shown = capsys.readouterr().out
+    rows = [line for line in shown.splitlines() if line.startswith("│")]
+    assert max(map(len, rows)) <= 60
+    assert '"number_9":9}' in "".join(row.strip("│ ").split("│")[-1] for row in rows).replace(" ", "")
 
 
 def test_a_lone_part_of_frames(example, capsys):  # noqa: F811

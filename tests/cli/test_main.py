@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import types
@@ -9,7 +10,7 @@ import types
 import pytest
 
 from s2d import cli
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 
 
 @pytest.fixture
@@ -60,9 +61,43 @@ def test_fault_of_the_program_is_not_hidden(command):
         cli.main(["sample"])
 
 
-def test_interruption_is_130(command):
-    command(raising(KeyboardInterrupt()))
-    assert cli.main(["sample"]) == 130
+def test_a_value_that_is_wrong_by_itself_is_one_line_and_2(command, capsys):
+    command(raising(UsageError("size 0", "it does not suit a video", "give 64")))
+    assert cli.main(["sample"]) == 2
+    assert capsys.readouterr().err == "s2d sample: size 0: it does not suit a video; give 64\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("curate x --out y", "s2d curate: stopped; give the same command again to go on\n"),
+        ("train", "s2d train: stopped; from its last checkpoint, go on with --resume and its folder as --out\n"),
+        ("inspect x", "s2d inspect: stopped\n"),
+    ],
+)
+def test_ctrl_c_is_1_and_says_how_to_go_on(arguments, line):
+    script = (
+        f"import sys, time\nimport s2d.cli, s2d.cli.{arguments.split()[0]} as command\n"
+        "command.run = lambda args: print('at work', flush=True) or time.sleep(60)\nsys.exit(s2d.cli.main())"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "at work\n"
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (1, line)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["curate IN --out OUT", "jitter IN", "animate --source IN --driving IN --out a.mp4"]
+)
+def test_an_unknown_detector_is_2_in_every_command(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "IN").touch()
+    assert cli.main([*arguments.split(), "--detector", "foo"]) == 2
+    assert capsys.readouterr().err.endswith("there is no such detector; choose one of mesh, fan, dlib\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["IN"]
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["sample", "--nonsense"]])

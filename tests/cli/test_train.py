@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,10 @@ from typing import Any
 import pytest
 
 from s2d.cli import main
-from s2d.cli.train import LOGGERS
 from s2d.errors import S2DError
 from s2d.training import run as training_run
-from s2d.training.loggers import KINDS
-from s2d.training.run import Run, UsageError
+from s2d.training.checkpoints import FOLDER, LAST
+from s2d.training.run import OptionError, Run
 
 RESULT = {
     "checkpoint": "c", "weights": "w", "steps": 5, "val_l1_start": 0.04, "val_l1": 0.03, "val_l1_prior": 0.04,
@@ -29,6 +31,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Sequenc
 
     def train(options: Sequence[str], config: str | Path, run: Run) -> Mapping[str, Any]:
         calls.append((list(options), config, run))
+        if run.announce:
+            run.announce(run.out)
         return RESULT
 
     monkeypatch.setattr(training_run, "train", train)
@@ -73,15 +77,50 @@ def test_trying_out(asked: list[tuple[Sequence[str], str | Path, Run]]):
 
 def test_json_is_exactly_one_object(asked: list[Any], capsys: pytest.CaptureFixture[str]):
     assert main(["train", "--data", "D", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == RESULT
+    assert json.loads(capsys.readouterr().out) == {"out": "runs/tiny", **RESULT}
 
 
 def test_the_table_says_by_how_much_it_fell(asked: list[Any], capsys: pytest.CaptureFixture[str]):
     assert main(["train", "--data", "D"]) == 0
     shown = capsys.readouterr().out
-    assert "-25.0 %" in shown  # .03 after .04
-    assert "-50.0 %" in shown  # .03 for .06
     assert "1 of 3" in shown
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
+    assert rows == [
+        ["source as it is", "0.06", "0.03", "-50.0 %"],
+        ["prior, untrained", "0.04", "0.03", "-25.0 %"],
+        ["this run's start", "0.04", "0.03", "-25.0 %"],
+    ]
+    assert all(name in shown for name in ("compared with", "before training", "now", "change"))
+
+
+def test_figures_that_are_not_known_are_dashes(asked: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch):
+    monkeypatch.setattr(training_run, "train", lambda *_: {**RESULT, "val_l1": math.nan, "val_l1_start": None})
+    assert main(["train", "--data", "D", "--trainer.max_steps", "0"]) == 0
+    shown = capsys.readouterr().out
+    assert "nan" not in shown
+    assert "prior, untrained" in shown
+
+
+def test_it_says_at_the_start_and_at_the_end_where_it_trains(asked: list[Any], capsys: pytest.CaptureFixture[str]):
+    Path("runs/tiny").mkdir(parents=True)
+    Path("runs/tiny/config.yaml").touch()
+    assert main(["train", "--data", "D"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == "training into runs/tiny-2\n"
+    assert "after 5 steps, runs/tiny-2" in shown.out
+
+
+def test_it_does_not_say_so_when_told_to_be_quiet(asked: list[Any], capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--data", "D", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("option", ["--print_config", "--print_config=skip_null"])
+def test_the_configuration_is_yaml_not_json(asked: list[Any], capsys: pytest.CaptureFixture[str], option: str):
+    assert main(["train", "--data", "D", option, "--json"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n"), asked) == ("", 1, [])
+    assert "leave out --json" in shown.err
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -92,7 +131,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 
 def test_wrong_options_are_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    fail(monkeypatch, UsageError("unrecognized arguments: --trainer.max_stepz"))
+    fail(monkeypatch, OptionError("unrecognized arguments: --trainer.max_stepz"))
     with pytest.raises(SystemExit) as stop:
         main(["train", "--data", "D", "--trainer.max_stepz", "3", "--out", str(tmp_path)])
     assert stop.value.code == 2
@@ -107,22 +146,30 @@ def test_mistakes_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().err == "s2d train: cannot train on D: it is empty; curate first\n"
 
 
-def test_interrupted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
     fail(monkeypatch, KeyboardInterrupt())  # type: ignore[arg-type]
-    assert main(["train", "--data", "D", "--out", str(tmp_path)]) == 130
+    assert main(["train", "--data", "D", "--out", str(tmp_path)]) == 1
+    assert "go on with --resume" in capsys.readouterr().err
 
 
 def test_resume_of_an_unnamed_run(asked: list[Any], capsys: pytest.CaptureFixture[str]):
-    assert main(["train", "--data", "D", "--resume"]) == 1
-    assert "give its folder as --out" in capsys.readouterr().err
+    for name in ("tiny", "tiny-2"):
+        last = Path("runs", name, FOLDER, LAST)
+        last.parent.mkdir(parents=True)
+        last.touch()
+    Path("runs/empty").mkdir()
+    assert main(["train", "--data", "D", "--resume"]) == 2
+    assert capsys.readouterr().err.endswith("give its folder as --out; there are runs/tiny, runs/tiny-2\n")
+    assert asked == []
+
+
+def test_what_cannot_be_meant_is_refused_before_anything_heavy_is_imported():
+    script = "import sys\nfrom s2d.cli import main\nsys.exit(main(['train', '--resume']) + ('torch' in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
 
 
 def test_other_commands_still_refuse_what_they_do_not_know():
     with pytest.raises(SystemExit) as stop:
         main(["inspect", "x", "--trainer.max_steps", "3"])
     assert stop.value.code == 2
-
-
-def test_the_command_offers_the_loggers_that_there_are():
-    """Named twice, because the command line must not load the trainer to print its help."""
-    assert LOGGERS == KINDS

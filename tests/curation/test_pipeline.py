@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from s2d.curation.config import CurationConfig
 from s2d.curation.executors import LocalExecutor
+from s2d.curation.pipeline import curate
 from s2d.curation.staging import claimed
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.shards.reader import open_dataset
 from tests.curation.conftest import ORDERS, contents
 from tests.curation.curation_fakes import PROVENANCE, fake_curate
@@ -143,7 +145,7 @@ def test_whole_results_of_a_killed_run_are_used_and_others_made_again(films, tmp
     marked = staged["films/01.mp4"]
     marked.write_text(marked.read_text().replace("said failed", "marked"))
     (films / "09.mp4").write_text(ORDERS[9])
-    fake_curate([films], tmp_path / "out", per_shard=20)
+    assert fake_curate([films], tmp_path / "out", per_shard=20).new == 2  # 00 and 09; eight are taken over
     dataset = open_dataset(tmp_path / "out")
     assert dataset.videos().set_index("video").reason["films/01.mp4"] == "marked"
     assert len(dataset.frames("00-1").frame) == 5
@@ -188,6 +190,19 @@ def test_a_folder_that_cannot_be_written_is_one_line(films, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(S2DError, match="cannot write"):
         fake_curate([films], tmp_path / "file" / "out")
+
+
+def test_a_file_in_the_place_of_the_folder_is_named_as_such(films, tmp_path):
+    (tmp_path / "README.md").write_text("in the way")
+    with pytest.raises(S2DError, match=r"cannot curate into .*README.md: it is a file; give a folder"):
+        curate([films], tmp_path / "README.md")
+
+
+def test_a_crop_of_any_size_is_not_possible():
+    assert CurationConfig(crop_size=2048).crop_size == 2048
+    for size, says in ((2049, "the most is 2048"), (15, "the least is 16")):
+        with pytest.raises(UsageError, match=says):
+            CurationConfig(crop_size=size)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -94,8 +94,11 @@ def test_duckdb_alone_reads_it(example):
     assert duckdb.sql(query).fetchall() == [("a/two.mp4", 5, 7, 250, 140, 0), ("b/one.mp4", 11, 7, 550, 140, 0)]
 
 
-def test_no_such_track_names_one_that_there_is(example):
-    with pytest.raises(S2DError, match=r"cannot find track nobody: .* has 3; one is \w-\w+-0"):
+def test_no_such_track_names_those_that_there_are(example, monkeypatch):
+    with pytest.raises(S2DError, match=r"cannot find track nobody: .* has 3: (\w-\w+-\d(, )?){3}; `s2d inspect"):
+        open_dataset(example).frames("nobody")
+    monkeypatch.setattr("s2d.shards.reader.NAMED", 2)
+    with pytest.raises(S2DError, match=r"has 3: \w-\w+-\d, \w-\w+-\d, \.\.\.; "):
         open_dataset(example).frames("nobody")
 
 

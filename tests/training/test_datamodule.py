@@ -178,7 +178,7 @@ def test_an_epoch_is_whole_rounds_split_among_processes(data: Path):
 @pytest.mark.parametrize(
     ("make", "options", "why"),
     [
-        ({"jpeg": False}, {}, "without pictures"),
+        ({"jpeg": False}, {}, "without pictures; curate without --no-jpeg into another --out"),
         ({"people": ()}, {}, "no video in it has a usable face"),
         ({}, {"size": 256}, "crops of 128 px, smaller than data.size 256"),
         ({"frames": 5}, {}, "no track of 8 frames"),

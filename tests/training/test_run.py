@@ -21,7 +21,7 @@ from s2d.errors import S2DError
 from s2d.images import read_image
 from s2d.models.checkpoint import load_animator
 from s2d.training.checkpoints import find_checkpoint, read_checkpoint
-from s2d.training.run import Run, UsageError, config_path, train
+from s2d.training.run import OptionError, Run, config_path, train
 from tests.training.conftest import DatasetMaker
 
 SMALL = """
@@ -148,7 +148,7 @@ def test_a_run_without_validation_or_steps(data: Path, config: Path, tmp_path: P
     ],
 )
 def test_wrong_options(data: Path, config: Path, tmp_path: Path, options: list[str], why: str):
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(OptionError, match=why):
         train([f"--data.path={data}", *options], config, Run(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
@@ -164,7 +164,7 @@ def test_wrong_options(data: Path, config: Path, tmp_path: Path, options: list[s
 )  # fmt: skip
 def test_numbers_that_cannot_be_meant(data: Path, config: Path, tmp_path: Path, option: str):
     name = option.split("=")[0].split(".")[-1]
-    with pytest.raises((S2DError, UsageError), match=name):
+    with pytest.raises((S2DError, OptionError), match=name):
         train([f"--data.path={data}", f"--{option}"], config, Run(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
@@ -184,7 +184,7 @@ def test_lightning_s_own_options(data: Path, config: Path, tmp_path: Path, optio
 
 
 def test_the_data_must_be_named(config: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match=r"data\.path"):
+    with pytest.raises(OptionError, match=r"data\.path"):
         train([], config, Run(tmp_path / "run"))
 
 
@@ -194,6 +194,16 @@ def test_wrong_configuration_files(data: Path, tmp_path: Path, text: str):
     path.write_text(text)
     with pytest.raises(S2DError, match=r"cannot use the configuration .*wrong\.yaml"):
         train([f"--data.path={data}"], path, Run(tmp_path / "run"))
+
+
+def test_the_folder_is_announced_once_it_is_the_run_s_own(data: Path, config: Path, tmp_path: Path):
+    told: list[tuple[Path, bool]] = []
+    run = Run(tmp_path / "run", announce=lambda out: told.append((out, out.is_dir())))
+    with pytest.raises(S2DError):
+        train([f"--data.path={tmp_path / 'none'}"], config, run)
+    assert told == []
+    train([f"--data.path={data}", "--trainer.max_steps=0"], config, run)
+    assert told == [(tmp_path / "run", True)]
 
 
 def test_wrong_data_makes_no_folder(config: Path, tmp_path: Path):

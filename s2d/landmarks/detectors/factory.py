@@ -12,7 +12,7 @@ import importlib
 import inspect
 from typing import cast
 
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.landmarks.detectors.base import Detector
 
 _HOMES = {
@@ -26,11 +26,11 @@ NAMES = tuple(_HOMES)
 def make_detector(name: str = "mesh", **options: object) -> Detector:
     """The detector of this name; `options` are the keyword arguments of its class.
 
-    Raises S2DError for an unknown name or option, and for what the detector needs and cannot have.
+    Raises UsageError for an unknown name, S2DError for an unknown option and for what the detector needs and lacks.
     """
     asked = f"cannot make the detector {name!r}"
     if name not in _HOMES:
-        raise S2DError(asked, "there is no such detector", f"choose one of {', '.join(NAMES)}")
+        raise UsageError(asked, "there is no such detector", f"choose one of {', '.join(NAMES)}")
     module, attribute = _HOMES[name]
     make = getattr(importlib.import_module(module), attribute)
     known = list(inspect.signature(make).parameters)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.landmarks.detectors.factory import NAMES, make_detector
 
 
@@ -20,7 +20,7 @@ def test_names_are_those_of_the_classes() -> None:
 
 
 def test_unknown_name_lists_the_names() -> None:
-    with pytest.raises(S2DError, match="mesh, fan, dlib"):
+    with pytest.raises(UsageError, match="mesh, fan, dlib"):
         make_detector("retina")
 
 
