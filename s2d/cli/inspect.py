@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN = 20  # rows of the table of tracks, without --tracks
+LONG = 300  # characters of a setting
 TRACK_COLUMNS = ["track_id", "video", "frames", "seconds", "face_px"]
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
@@ -120,5 +121,6 @@ def _tracks_table(tracks: list[dict[str, Any]], most: int | None) -> list[Table 
 
 
 def _settings(metadata: dict[str, Any]) -> list[tuple[str, str]]:
-    """Metadata for people."""
-    return [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in metadata.items()]
+    """Metadata for people: what would fill the screen is only named."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
+    return [(name, text if len(text) <= LONG else "long; --json prints it whole") for name, text in texts.items()]

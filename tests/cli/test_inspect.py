@@ -50,15 +50,18 @@ def test_of_many_tracks_the_first_are_shown_unless_all_are_asked_for(example, ca
     assert len(as_json(capsys, example)["track_list"]) == 3
 
 
-def test_long_settings_are_wrapped_not_cut(tmp_path, capsys, monkeypatch):
+def test_settings_are_wrapped_and_the_longest_left_to_json(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    settings = {f"number_{n}": n for n in range(40)}
-    path = write_example(tmp_path / "data", replace(PROVENANCE, alignment=settings))
-    assert main(["inspect", str(path)]) == 0
-    shown = capsys.readouterr().out
-    rows = [line for line in shown.splitlines() if line.startswith("│")]
-    assert max(map(len, rows)) <= 60
-    assert '"number_9":9}' in "".join(row.strip("│ ").split("│")[-1] for row in rows).replace(" ", "")
+    for count in (10, 90):
+        settings = {f"number_{n}": n for n in range(count)}
+        path = write_example(tmp_path / f"data{count}", replace(PROVENANCE, alignment=settings))
+        assert main(["inspect", str(path)]) == 0
+        shown = capsys.readouterr().out
+        rows = [line for line in shown.splitlines() if line.startswith("│")]
+        assert max(map(len, rows)) <= 60
+        text = "".join(row.strip("│ ").split("│")[-1] for row in rows).replace(" ", "")
+        assert ('"number_9":9}' in text) == (count == 10)
+        assert as_json(capsys, path)["metadata"]["alignment"] == settings
 
 
 def test_a_lone_part_of_frames(example, capsys):  # noqa: F811
