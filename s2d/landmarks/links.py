@@ -25,7 +25,7 @@ class LinkParameters:
     """Rigid flow that strays this far from the head's motion, beyond twice the middle stray, counts half."""
     head: float = 0.5
     """Standard deviation of the head's motion, standing in for flow that strays, over one frame."""
-    stray_of_lips: float = 3.5
+    stray_of_lips: float = 4.5
     """Flow of lips this far from both the head's and the detected motion, beyond half of the latter, counts half."""
     head_for_lips: float = 1.0
     """Standard deviation of the head's motion where it stands in for the flow of lips, over one frame."""
