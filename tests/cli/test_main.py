@@ -77,6 +77,8 @@ def test_a_value_that_is_wrong_by_itself_is_one_line_and_2(command, capsys):
 )
 def test_ctrl_c_is_1_and_says_how_to_go_on(arguments, line):
     script = (
+        # a shell lets what it starts in the background ignore Ctrl-C, and this may be such a run
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"import sys, time\nimport s2d.cli, s2d.cli.{arguments.split()[0]} as command\n"
         "command.run = lambda args: print('at work', flush=True) or time.sleep(60)\nsys.exit(s2d.cli.main())"
     )
