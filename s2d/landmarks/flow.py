@@ -34,7 +34,7 @@ class FlowParameters:
     """Standard deviation of the blur before the flow: noise and compression blocks cost more than detail helps."""
     finest_scale: int = 1
     """Pyramid level at which the flow stops: 0 full resolution, 1 half, ... ; each level costs four times the next."""
-    steps: tuple[int, ...] = (1, 2)
+    steps: tuple[int, ...] = (1, 3)
     """Frames between the two pictures of a link."""
     tolerance: float = 0.5
     """Disagreement of forward and backward flow that takes 3/4 of the trust away."""

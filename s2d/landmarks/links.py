@@ -35,7 +35,7 @@ class LinkParameters:
     """Change of the opening of the eyes between the two frames at which lids count as half at rest."""
     lip_slack: float = 3.0
     """Standard deviation of the flow of the lips, per pixel by which it misses a change of the mouth's opening."""
-    tie: float = 0.02
+    tie: float = 0.01
     """Standard deviation between a frame and its repetition."""
 
 

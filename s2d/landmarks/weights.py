@@ -21,7 +21,7 @@ class PartWeights:
     rejection: float
     """A detection this far off keeps a quarter of its weight (Geman and McClure 1987); infinite: never rejected."""
     flow: float
-    """Of the flow over one frame or two, where it agrees with itself."""
+    """Of the flow over one step of frames, where it agrees with itself."""
     acceleration: float = math.inf
     """Of the change of velocity from one frame to the next; infinite: free to start and stop."""
     rigid: bool = False
@@ -46,10 +46,10 @@ TABLE = (
     PartWeights(JAW, 2.0, 6.0, 0.05, 0.2, rigid=True, outward=-0.05, around=NOSE),
     PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, 0.2, rigid=True),
     PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, 0.2, rigid=True),
-    PartWeights(LIDS, 0.25, math.inf, 2.0),
-    PartWeights(PARTS["outer_lips"], 1.5, math.inf, 0.17, 1.0, outward=0.04, around=MOUTH),
-    PartWeights(PARTS["inner_lips"], 1.5, math.inf, 0.17, 1.0, outward=0.06, around=MOUTH),
-    PartWeights(PUPILS, 0.5, math.inf, 0.3),
+    PartWeights(LIDS, 0.2, math.inf, 2.0),
+    PartWeights(PARTS["outer_lips"], 1.3, math.inf, 0.17, 1.0, outward=0.04, around=MOUTH),
+    PartWeights(PARTS["inner_lips"], 1.3, math.inf, 0.17, 1.0, outward=0.06, around=MOUTH),
+    PartWeights(PUPILS, 0.4, math.inf, 0.5),
 )
 
 
