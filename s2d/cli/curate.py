@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from s2d.cli.arguments import at_least
 from s2d.curation.config import MAX_CROP, MIN_CROP, CurationConfig
 
 if TYPE_CHECKING:
@@ -33,28 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("inputs", nargs="+", metavar="INPUT", help="video, or folder to search; INPUT/NAME/... gives the identity NAME")
     add("--out", required=True, metavar="DIR", help="folder of the data set, made or added to")
     add("--detector", default="mesh", help="landmark detector (default: mesh)")
-    add("--workers", type=_whole(1), metavar="N", help="processes (default: one per usable processor core)")
-    add("--timeout", type=_whole(1), default=3600, metavar="S", help="whole seconds allowed per video (default: 3600)")
-    crop_size = _whole(MIN_CROP, MAX_CROP)
+    add("--workers", type=at_least(1), metavar="N", help="processes (default: one per usable processor core)")
+    add("--timeout", type=at_least(1), default=3600, metavar="S", help="whole seconds for a video (default: 3600)")
+    crop_size = at_least(MIN_CROP, MAX_CROP)
     add("--crop-size", type=crop_size, default=256, metavar="PX", help="side of the stored crop (default: 256)")
-    add("--min-frames", type=_whole(1), default=15, metavar="N", help="filter shorter tracks (default: 15)")
-    add("--min-face-px", type=_whole(0), default=64, metavar="PX", help="filter smaller faces (default: 64)")
+    add("--min-frames", type=at_least(1), default=15, metavar="N", help="filter shorter tracks (default: 15)")
+    add("--min-face-px", type=at_least(0), default=64, metavar="PX", help="filter smaller faces (default: 64)")
     add("--no-jpeg", action="store_true", help="store landmarks only; such a data set cannot train an animator")
-
-
-def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    allowed = f"a whole number, {least} or more" if most is None else f"a whole number, {least} to {most}"
-
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"{text} is not {allowed}")
-        return value
-
-    return number
 
 
 def run(args: argparse.Namespace) -> None:

@@ -114,6 +114,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.track and (args.synthetic or not is_dataset(args.input)):
         args.usage_error("--track chooses in a data set; give its folder")
+    if not args.synthetic and (args.clips != CLIPS or args.variants or args.still or args.seed):
+        args.usage_error("--clips, --variants, --still and --seed say which clips --synthetic makes")
     if args.overlay and len(_overlaid(args)) < 2:
         args.usage_error("--overlay puts methods side by side; name two or more --methods")
     if args.plot:

@@ -25,7 +25,7 @@ from s2d.geometry import Array, Float32, Floats, Image
 from s2d.landmarks import jitter, layout
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector, Face
-from s2d.landmarks.extract import find_tracks
+from s2d.landmarks.extract import find_tracks, track_frames
 from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
 from s2d.landmarks.synthetic import SyntheticClip, write_clip
 from s2d.landmarks.synthetic.files import variant_name
@@ -236,11 +236,10 @@ class _NoPictures(Iterator[Image]):
 
 
 def _footage(reader: VideoReader, track: Track, clip: KnownMotion | None, detection: float) -> Footage:
-    start, stop = int(track.frames[0]), int(track.frames[-1]) + 1
     return Footage(
         name=f"{Path(reader.path).name} {track.shot}.{track.face}",
         track=track,
-        frames=lambda: reader.frames(start, stop),
+        frames=lambda: track_frames(reader, track),
         truth=clip.truth[track.frames] if clip else None,
         visible=clip.visible[track.frames] if clip else None,
         detection=detection,

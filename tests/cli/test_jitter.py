@@ -233,6 +233,8 @@ def test_mistakes_are_one_line(arguments: list[str], says: str, capsys: pytest.C
         ["--synthetic", "--clips", "0"],
         ["a.mp4", "--synthetic"],
         ["a.mp4", "--track", "x"],
+        ["a.mp4", "--clips", "2"],
+        ["a.mp4", "--seed", "3"],
         ["--synthetic", "--track", "x"],
         ["a.mp4", "--methods", "raw", "--overlay", "a.mp4"],
         ["a.mp4", "--methods"],
