@@ -4,8 +4,10 @@
 
 "slip_1" and "slip_6": how far the landmarks slip over the skin in 1 and 6 frames, percent of the inter-ocular distance,
 by phase correlation of patches (`s2d/landmarks/residuals.py`), which the aligner does not use. "lip_kept", "lid_kept"
-and "pupil_kept": slope of the aligned opening or offset against the raw one, 1 where all motion is kept. Under "all"
-the means over tracks, weighted by frames.
+and "pupil_kept": slope of the aligned opening or offset against the raw one, 1 where all motion is kept; the trembling
+of the raw one makes it too small. "drift": how far aligned landmarks stay from raw ones for more than a second
+(`anchor_drift`), and "worst" the largest mean distance of the two over the face in any frame, both in percent of the
+inter-ocular distance. Under "all" the means over tracks, weighted by frames.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 from s2d.landmarks import expression
 from s2d.landmarks.comparison import METHODS, ComparedTrack, compare_video
 from s2d.landmarks.detectors.factory import make_detector
-from s2d.landmarks.jitter import gain
+from s2d.landmarks.jitter import gain, nme_per_frame
 
 COMPARED = {name: METHODS[name] for name in ("raw", "aligned")}
 MOTIONS = {
@@ -41,6 +43,8 @@ def row(track: ComparedTrack) -> Row:
         for name in COMPARED:
             slip = track.figures[name][f"phase_residual_{step}"]
             figures[f"slip_{step}_{name}"] = float("nan") if slip is None else slip
+    figures["drift"] = track.figures["aligned"]["anchor_drift"] or 0.0
+    figures["worst"] = float(np.nanmax(nme_per_frame(aligned, raw)))
     return figures | {name: gain(motion(aligned), motion(raw)) for name, motion in MOTIONS.items()}
 
 
@@ -70,7 +74,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     detector = make_detector(options.detector)
     tracks = [track for video in options.videos for track in compare_video(video, detector, methods=COMPARED).tracks]
-    rows = {track.name: row(track) for track in tracks}
+    rows = {f"{number} {track.name}": row(track) for number, track in enumerate(tracks)}
     result = {name: rounded(figures) for name, figures in rows.items()}
     print(json.dumps(result | ({"all": rounded(pooled(rows.values()))} if rows else {}), indent=1))
 

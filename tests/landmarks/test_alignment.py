@@ -13,7 +13,8 @@ import skimage.data
 
 from s2d.geometry import Array, Float32, Image
 from s2d.landmarks import layout
-from s2d.landmarks.alignment import Aligned, AlignmentParameters, align
+from s2d.landmarks.alignment import Aligned, AlignmentParameters, align, estimate
+from s2d.landmarks.solver import Links
 from s2d.landmarks.synthetic import SyntheticClip, make_clip
 from s2d.landmarks.tracking import Track
 from tests.landmarks.moving_face import MovingFace, detected, flicker, moving_face, track_of
@@ -67,6 +68,17 @@ def test_the_same_bytes_again(face: MovingFace, aligned: Aligned) -> None:
     assert again.points.tobytes() == aligned.points.tobytes()
     assert aligned.points.dtype == np.float32
     assert aligned.observed.all()
+
+
+def test_flow_that_was_dragged_off_does_not_hold_the_jaw() -> None:
+    parameters, count = AlignmentParameters(), 240
+    detections = np.full((count, layout.COUNT, 2), 100.0)
+    shift = np.zeros((count - 1, layout.COUNT, 2))
+    shift[120:126, :17] = 5.0  # a hand passes: 30 pixels in all, and the flow agrees with itself
+    links = {1: Links(shift, np.full(shift.shape[:2], 1 / 0.05**2))}
+    points = estimate(detections, links, np.zeros((count - 2, layout.COUNT)), parameters)
+    off = np.linalg.norm(points - detections, axis=-1)[:, :17].max(axis=1)
+    assert off[[60, 185]].max() < 2.0
 
 
 def test_a_gap_is_bridged_and_marked(face: MovingFace) -> None:
