@@ -35,7 +35,7 @@ class OnlineFrame:
     time: float
     """Seconds, as given."""
     points: Float32
-    """(70, 2) frame pixels; NaN where the detector has given nothing for a whole window."""
+    """(70, 2) frame pixels; NaN only for landmarks that the detector has not given since the start or `reset`."""
     observed: npt.NDArray[np.bool_]
     """(70,) False where a missing detection was bridged by flow."""
 

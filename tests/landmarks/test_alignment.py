@@ -134,6 +134,19 @@ def test_pupils_that_a_detector_never_gives_stay_nan(face: MovingFace, aligned: 
     np.testing.assert_allclose(result.points[:, :68], aligned.points[:, :68], atol=1e-3)
 
 
+@pytest.mark.parametrize("absent", [8, 30, 36, 37, 45, 50, 61])
+def test_a_landmark_that_a_detector_never_gives_spoils_no_other(
+    face: MovingFace, aligned: Aligned, absent: int
+) -> None:
+    whole = detected(face.truth)
+    raw = whole.raw.copy()
+    raw[:, absent] = np.nan
+    result = align(replace(whole, raw=raw, valid=np.isfinite(raw).all(axis=-1)), iter(face.frames))
+    others = np.arange(layout.COUNT) != absent
+    assert np.isnan(result.points[:, absent]).all()
+    assert np.abs(result.points - aligned.points)[:, others].mean() < 0.05
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_very_short_tracks(face: MovingFace, count: int) -> None:
     track = part(detected(face.truth), 0, count)

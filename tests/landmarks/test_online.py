@@ -76,6 +76,18 @@ def test_nothing_before_the_first_face(face: MovingFace) -> None:
     assert np.isfinite(frames[0].points).all()
 
 
+@pytest.mark.parametrize("absent", [36, 37, 61])
+def test_a_landmark_that_is_missing_at_first_spoils_no_other(face: MovingFace, absent: int) -> None:
+    raw = detected(face.truth).raw.copy()
+    whole = np.stack([frame.points for frame in run(face, raw, 0)])
+    raw[:4, absent] = np.nan
+    points = np.stack([frame.points for frame in run(face, raw, 0)])
+    assert np.isnan(points[:4, absent]).all()
+    assert np.isfinite(points[4:]).all()
+    others = np.arange(70) != absent
+    assert np.abs(points - whole)[:, others].mean() < 0.1
+
+
 def test_reset_forgets_everything(face: MovingFace) -> None:
     raw, aligner = detected(face.truth).raw, OnlineAligner()
     for t in range(6):
