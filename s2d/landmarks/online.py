@@ -23,7 +23,7 @@ from s2d.landmarks.weights import column, outward
 
 WINDOW = 24  # frames solved together; the anchor carries what came before
 MAX_LAG = 3
-GLANCE_MARGIN = 0.5  # around the first face: where repeated frames are looked for
+GLANCE_MARGIN = 0.5  # around the face, until its middle leaves this square: where repeated frames are looked for
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class OnlineAligner:
 
     def _append(self, frame: Image, raw: Array, time: float, region: Region) -> None:
         parameters = self._parameters
-        if self._area is None:
+        if self._area is None or not _holds(self._area, raw):
             self._area = _area(raw)
         matrix = region.matrix(parameters.flow.size)
         detection = apply(matrix, raw)
@@ -181,3 +181,10 @@ def _steady_information(parameters: AlignmentParameters) -> Array:
 def _area(raw: Array) -> Crop:
     known = raw[np.isfinite(raw).all(axis=-1)]
     return square_crop(np.concatenate([known.min(axis=0), known.max(axis=0)])[None], GLANCE_MARGIN)
+
+
+def _holds(area: Crop, raw: Array) -> bool:
+    """Is the middle of the face inside? An unseen face is where it was."""
+    middle = np.nanmedian(raw, axis=0) if np.isfinite(raw).any() else np.array([area.left, area.top])
+    low = np.array([area.left, area.top])
+    return bool(((middle >= low) & (middle <= low + area.side - 1)).all())

@@ -76,6 +76,18 @@ def test_nothing_before_the_first_face(face: MovingFace) -> None:
     assert np.isfinite(frames[0].points).all()
 
 
+def test_a_face_that_walks_across_a_still_frame_is_no_repeated_picture(face: MovingFace) -> None:
+    """Where the face was at first nothing changes any more once it has gone on."""
+    frames, truth = [], face.truth.copy()
+    for t, picture in enumerate(face.frames):
+        frame = np.full((220, 760, 3), 90, np.uint8)
+        frame[10:210, 22 * t : 22 * t + 200] = picture
+        truth[t] += [22 * t, 10]
+        frames.append(frame)
+    points = np.stack([frame.points for frame in run(MovingFace(frames, truth), detected(truth).raw, 0)])
+    assert np.linalg.norm(points - truth, axis=-1).mean(axis=1).max() < 1.5
+
+
 @pytest.mark.parametrize("absent", [36, 37, 61])
 def test_a_landmark_that_is_missing_at_first_spoils_no_other(face: MovingFace, absent: int) -> None:
     raw = detected(face.truth).raw.copy()
