@@ -35,7 +35,7 @@ class FlowParameters:
     finest_scale: int = 1
     """Pyramid level at which the flow stops: 0 full resolution, 1 half, ... ; each level costs four times the next."""
     stride: int = 5
-    """Distance of DIS's 8 x 8 patches, in pixels of the finest level: beside the preset's 4 as exact, a third faster."""
+    """Distance of DIS's 8 x 8 patches, pixels of the finest level: as exact as the preset's 4, a third faster."""
     steps: tuple[int, ...] = (1, 3)
     """Frames between the two pictures of a link."""
     tolerance: float = 0.5

@@ -67,7 +67,7 @@ def outward(points: Floats, table: tuple[PartWeights, ...], unit: float) -> Arra
     NaN landmarks stay NaN, and do not count for the middle.
     """
     moved = np.array(points, np.float64)
-    known = np.isfinite(points).all(axis=-1, keepdims=True)
+    known = np.asarray(np.isfinite(points).all(axis=-1, keepdims=True))
     there = np.where(known, points, 0.0)
     for part in table:
         if part.outward:
