@@ -146,11 +146,22 @@ class OnlineAligner:
         return make_links(flow, points, self._parameters.parts, self._parameters.links)[step]
 
     def _forget(self, solution: Array) -> None:
-        """Let the oldest frame go; the second oldest becomes the first, anchored where it was estimated."""
+        """Let the oldest frame go; the second oldest becomes the first, anchored where it was estimated.
+
+        Not if the detector has contradicted the window for most of it, as after a cut that nobody announced.
+        """
+        anchor = Anchor(solution[1], np.where(np.isfinite(solution[1, :, 0]), self._strength, 0.0))
+        self._anchor = None if self._is_lost(solution) else anchor
         self._moments.popleft()
         for links in self._links.values():
             links.popleft()
-        self._anchor = Anchor(solution[1], np.where(np.isfinite(solution[1, :, 0]), self._strength, 0.0))
+
+    def _is_lost(self, solution: Array) -> bool:
+        """Is more than half of what the detector gave, of landmarks where it can be rejected, that far off?"""
+        distance = np.linalg.norm(solution - np.stack([moment.detection for moment in self._moments]), axis=-1)
+        limit = np.broadcast_to(column(self._parameters.parts, "rejection"), distance.shape)
+        asked = np.isfinite(distance) & np.isfinite(limit)
+        return bool(asked.any() and np.mean(distance[asked] > limit[asked]) > 0.5)
 
     def _result(self, index: int, solution: Array) -> OnlineFrame:
         moment = self._moments[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -86,6 +87,20 @@ def test_a_face_that_walks_across_a_still_frame_is_no_repeated_picture(face: Mov
         frames.append(frame)
     points = np.stack([frame.points for frame in run(MovingFace(frames, truth), detected(truth).raw, 0)])
     assert np.linalg.norm(points - truth, axis=-1).mean(axis=1).max() < 1.5
+
+
+def test_a_cut_that_nobody_announced_is_survived(astronaut_points: Float32) -> None:
+    """Another picture, the face elsewhere and larger, and no `reset`: after a window of frames all is well again."""
+    face = moving_face(astronaut_points, count=40)
+    frames, truth = list(face.frames), face.truth.copy()
+    for t in range(12, 40):
+        enlarge = np.array([[1.3, 0, -10], [0, 1.3, -40.0]])
+        frames[t] = cv2.warpAffine(255 - frames[t], enlarge, (260, 260))
+        truth[t] = 1.3 * truth[t] + [-10, -40]
+    points = np.stack([frame.points for frame in run(MovingFace(frames, truth), detected(truth).raw, 0)])
+    error = np.linalg.norm(points - truth, axis=-1).mean(axis=1)
+    assert error[12:14].max() > 5
+    assert error[36:].max() < 1
 
 
 @pytest.mark.parametrize("absent", [36, 37, 61])
