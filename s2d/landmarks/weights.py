@@ -62,11 +62,17 @@ def column(table: tuple[PartWeights, ...], name: str) -> Array:
 
 
 def outward(points: Floats, table: tuple[PartWeights, ...], unit: float) -> Array:
-    """Move each landmark of (T, 70, 2) away from the middle of its surroundings, by its `outward` times `unit`."""
+    """Move each landmark of (T, 70, 2) away from the middle of its surroundings, by its `outward` times `unit`.
+
+    NaN landmarks stay NaN, and do not count for the middle.
+    """
     moved = np.array(points, np.float64)
+    known = np.asarray(np.isfinite(points).all(axis=-1, keepdims=True))
+    there = np.where(known, points, 0.0)
     for part in table:
         if part.outward:
             here = list(part.landmarks)
-            away = points[:, here] - points[:, part.around].mean(axis=1, keepdims=True)
+            count = known[:, part.around].sum(axis=1, keepdims=True)
+            away = moved[:, here] - there[:, part.around].sum(axis=1, keepdims=True) / np.maximum(count, 1)
             moved[:, here] += part.outward * unit * away / np.linalg.norm(away, axis=-1, keepdims=True)
     return moved
