@@ -78,33 +78,31 @@ def clips(count: int, variants: list[str], faces: list[Image | None]) -> Iterabl
             break
 
 
-def hidden_nme(track: ComparedTrack, clip: SyntheticClip, method: str) -> float | None:
-    """Mean error where the truth is covered, lids and pupils apart, percent of the inter-ocular distance."""
+def hidden_errors(track: ComparedTrack, clip: SyntheticClip, method: str) -> np.ndarray:
+    """Errors where the truth is covered, pupils apart, percent of the inter-ocular distance, in a row."""
     frames = np.searchsorted(clip.times, track.times - 1e-4)
     truth, covered = clip.truth[frames], ~clip.visible[frames]
     covered[:, layout.RIGHT_PUPIL :] = False
     error = np.linalg.norm(track.points[method] - truth, axis=-1) / layout.interocular(truth)[:, None]
-    known = error[covered & np.isfinite(error)]
-    return 100 * float(known.mean()) if len(known) else None
+    return np.asarray(100 * error[covered & np.isfinite(error)])
 
 
 def measure(detector: Detector, made: Iterable[tuple[str, SyntheticClip]]) -> dict[str, dict[str, Figures]]:
     """By variant, and under "all": the figures of every method."""
     tracks: dict[str, list[ComparedTrack]] = {}
-    hidden: dict[tuple[str, str], list[float]] = {}
+    hidden: dict[tuple[str, str], list[np.ndarray]] = {}
     for variant, clip in made:
         for track in compare_clip(clip, detector, ALL).tracks:
             for group in (variant, "all"):
                 tracks.setdefault(group, []).append(track)
                 for method in ALL:
-                    value = hidden_nme(track, clip, method)
-                    hidden.setdefault((group, method), []).extend([] if value is None else [value])
+                    hidden.setdefault((group, method), []).append(hidden_errors(track, clip, method))
     result: dict[str, dict[str, Figures]] = {}
     for group, members in tracks.items():
         result[group] = Comparison(members).methods
         for method, figures in result[group].items():
-            values = hidden[group, method]
-            figures["hidden_nme"] = float(np.mean(values)) if values else None
+            errors = np.concatenate(hidden[group, method])
+            figures["hidden_nme"] = float(errors.mean()) if len(errors) else None
             result[group][method] = {key: None if v is None else round(v, 3) for key, v in figures.items()}
     return result
 

@@ -68,8 +68,14 @@ def compare_stored(dataset: Dataset, track_ids: Sequence[str], methods: Mapping[
 
 
 def stored_footage(dataset: Dataset, track_id: str) -> Footage:
-    """One track as the methods see it; its pictures are read from the file each time that they are asked for."""
+    """One track as the methods see it; its pictures are read from the file each time that they are asked for.
+
+    Raises S2DError when its times do not increase.
+    """
     rows = dataset.frames(track_id)
+    if not (np.diff(rows.time) > 0).all():
+        path, _ = dataset.row_group(track_id)
+        raise S2DError(f"cannot measure {track_id}", "its times do not increase", f"{path} is damaged")
     track = Track(
         shot=0,
         face=0,

@@ -53,6 +53,7 @@ METRICS: MappingProxyType[str, Metric] = MappingProxyType(
         "nme_box": Metric("% of box size", "mean distance to the truth"),
         "auc": Metric("0 to 1", "area under the error curve to 8 %", goal=1.0),
         "failure_rate": Metric("% of frames", "error above 8 %"),
+        "known_share": Metric("% of landmarks", "given at all, of those to be seen", goal=100.0),
         "nmf": Metric(PERCENT, "flicker: change of error per frame"),
         "nmf_static": Metric(PERCENT, "flicker of jaw, brows and nose"),
         "accel_error": Metric(PERCENT + " per frame^2", "error of the acceleration"),
@@ -128,6 +129,7 @@ def of_truth(points: Floats, truth: Floats, visible: Mask | None = None) -> dict
         "nme_box": nme_box(seen, truth),
         "auc": auc(per_frame),
         "failure_rate": failure_rate(per_frame),
+        "known_share": known_share(seen, np.where(shown, truth, np.nan)),
         "nmf": nmf(seen, truth),
         "nmf_static": nmf(seen, truth, STATIC),
         "accel_error": acceleration_error(seen, truth),
@@ -203,6 +205,13 @@ def failure_rate(errors: Array, limit: float = FAILURE) -> float:
     50.0
     """
     return float((~(errors <= limit)).mean() * 100)
+
+
+def known_share(points: Floats, truth: Floats) -> float:
+    """Percent of the known landmarks of the truth that are given: the other errors say nothing of what is left out."""
+    known = np.isfinite(truth).all(axis=-1)
+    given = np.isfinite(points).all(axis=-1) & known
+    return 100 * float(given.sum() / known.sum()) if known.any() else np.nan
 
 
 def nmf(points: Floats, truth: Floats, landmarks: tuple[int, ...] = tuple(range(layout.COUNT))) -> float:
@@ -312,10 +321,15 @@ def spectrum(points: Floats, times: Array) -> tuple[Array, Array]:
 
 
 def high_frequency_share(points: Floats, times: Array) -> float:
-    """Power above HIGH_FREQUENCY over the whole power of the motion within the face; NaN for fewer than 16 frames."""
+    """Power above HIGH_FREQUENCY over the whole power of the motion within the face.
+
+    NaN for fewer than 16 frames, and where frames are too far apart to show that frequency.
+    """
     if len(points) < 16 or not np.isfinite(points).any():
         return np.nan
     frequencies, power = spectrum(points, times)
+    if frequencies[-1] <= HIGH_FREQUENCY:
+        return np.nan
     total = float(power[1:].sum())
     return float(power[frequencies > HIGH_FREQUENCY].sum()) / total if total > 0 else np.nan
 

@@ -242,4 +242,19 @@ def test_nothing_known_is_no_figure(truth: Array) -> None:
         figures = jitter.measure(np.full_like(truth, np.nan), TIMES, truth=truth, anchor=truth)
     assert figures.pop("failure_rate") == 100
     assert figures.pop("auc") == 0
+    assert figures.pop("known_share") == 0
     assert all(value is None for value in figures.values())
+
+
+def test_leaving_landmarks_out_shows() -> None:
+    truth = np.tile(np.linspace(0, 70, 2 * layout.COUNT).reshape(layout.COUNT, 2), (20, 1, 1))
+    points = truth + 1.0
+    points[:, :7] = np.nan
+    assert jitter.of_truth(points, truth)["known_share"] == pytest.approx(90.0)
+    assert jitter.of_truth(truth, truth)["known_share"] == 100.0
+
+
+def test_no_high_frequencies_at_a_low_frame_rate() -> None:
+    points = np.random.default_rng(0).normal(0, 1, (40, layout.COUNT, 2)) + np.arange(layout.COUNT)[:, None]
+    assert np.isfinite(jitter.high_frequency_share(points, np.arange(40) / 25))
+    assert np.isnan(jitter.high_frequency_share(points, np.arange(40) / 10))
