@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from s2d.curation.limits import LIMITS
 from s2d.geometry import Array
-from s2d.shards.reader import Dataset
 from s2d.shards.schema import OUTCOMES, TRACKS, VIDEOS
 
 if TYPE_CHECKING:
@@ -69,14 +68,13 @@ class Histogram:
     """The value of the run's filter on this column."""
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
-    """All figures but those of single tracks. Raises S2DError when a part is damaged. Memory: the tracks table."""
-    videos, tracks = dataset.videos(), dataset.tracks()
+def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
+    """All figures but those of single tracks, from the metadata and the tables of a `Dataset`."""
     tracks = tracks.assign(seconds=tracks["frames"] / tracks["fps"])
     refused = _refused(videos)
-    settings = dataset.metadata.get("config", {})
+    settings = metadata.get("config", {})
     return {
-        "metadata": dataset.metadata,
+        "metadata": metadata,
         "totals": _totals(videos, tracks),
         "outcomes": _outcomes(videos),
         "reasons": _reasons(videos),

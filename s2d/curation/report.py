@@ -74,8 +74,8 @@ def write_report(
     Raises UsageError for a column that does not exist, S2DError when a part is damaged or `path` cannot be written.
     """
     check_measures(by)
-    figures = describe(dataset)
     tracks = dataset.tracks()
+    figures = describe(dataset.metadata, dataset.videos(), tracks)
     figures["examples"] = [_examples(tracks, column, each) for column in by]
     page = Page(f"Curation report: {name}", _lead(figures), STYLE)
     _overview(page, figures)
