@@ -64,9 +64,8 @@ def _track(rng: np.random.Generator, number: int, identity: int) -> dict[str, ob
     name, frames = f"{number:07}", int(rng.lognormal(5, 0.8)) + 15
     row: dict[str, object] = {
         "track_id": f"{name}-0", "video": f"{identity:05}/{name}.mp4", "identity": f"{identity:05}",
-        "shot": 0, "face": 0,
-        "start_frame": 0, "end_frame": frames - 1, "start_time": 0.0,
-        "end_time": frames / 25, "fps": 25.0, "frames": frames, "crop_left": 0, "crop_top": 0, "crop_side": 300, "detector": "mesh",
+        "shot": 0, "face": 0, "start_frame": 0, "end_frame": frames - 1, "start_time": 0.0, "end_time": frames / 25,
+        "fps": 25.0, "frames": frames, "crop_left": 0, "crop_top": 0, "crop_side": 300, "detector": "mesh",
     }  # fmt: skip
     measures = [field.name for field in TRACKS if pa.types.is_floating(field.type) and field.name not in row]
     return row | {

@@ -65,8 +65,8 @@ class Page:
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[Any]], best: Collection[tuple[int, int]] = ()
     ) -> None:
-        """Columns of words stand to the left, columns of figures to the right; `best` (row, column) stand out."""
-        words = [all(str(row[index])[:1].isalpha() for row in rows) for index in range(len(columns))]
+        """Columns of words, and the first, stand to the left, figures to the right; `best` (row, column) stand out."""
+        words = [index == 0 or all(str(row[index])[:1].isalpha() for row in rows) for index in range(len(columns))]
         head = "".join(_cell("th", column, word) for column, word in zip(columns, words, strict=True))
         lines = [
             "".join(_cell("td", cell, words[column], (number, column) in best) for column, cell in enumerate(row))

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 BY = ("jitter_aligned", "sharpness", "face_px", "valid_share")
 EACH = 4  # tracks at either end
+UNFOLDED = 20  # longer lists of files are folded up
 STYLE = (
     charts.STYLE
     + """
 body { max-width: 76rem; }
 h3 { font-size: 1.02rem; margin: 1.4rem 0 .3rem; }
 .tiles, .charts, .sides, .two { display: grid; gap: 1rem 1.6rem; }
-.tiles { grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); margin: 1.4rem 0; gap: .8rem; }
+.tiles { grid-template-columns: repeat(4, 1fr); margin: 1.4rem 0; gap: .8rem; }
 .tiles div { background: var(--tint); border-radius: 8px; padding: .7rem .9rem; color: var(--soft); font-size: .9rem; }
 .tiles b { display: block; color: var(--ink); font-size: 1.4rem; line-height: 1.3; white-space: nowrap; }
 .whole { display: flex; height: 1.1rem; border-radius: 6px; overflow: hidden; margin: 1rem 0 .4rem; gap: 2px; }
@@ -57,6 +58,7 @@ article p { margin: .15rem 0 .5rem; font-size: .88rem; color: var(--soft); overf
 article svg { margin-top: 4px; background: var(--tint); border-radius: 4px; }
 summary { cursor: pointer; font-weight: 600; padding: .5rem 0; border-top: 1px solid var(--line); }
 article:target { outline: 2px solid var(--best); outline-offset: 6px; }
+@media (max-width: 50rem) { .tiles { grid-template-columns: repeat(2, 1fr); } }
 @media (max-width: 30rem) { .files th { display: none; } .files td { display: block; width: auto; }
   .files td:first-child { border: none; padding-bottom: 0; } .files td + td { color: var(--soft); padding-top: 0; }
   .strip { grid-template-columns: repeat(2, 1fr); } body { padding: 1.2rem .9rem 3rem; } }
@@ -155,7 +157,9 @@ def _overview(page: Page, figures: Mapping[str, Any]) -> None:
     )
     page.markup(f'<div class="whole" role="img" aria-label="Files by outcome: {says}">{bars}</div>')
     _reasons(page, figures["reasons"])
-    _spreads(page, figures["videos"], "files")
+    if figures["videos"]:
+        page.section("Videos", "Every file that could be read, kept or not.")
+        _spreads(page, figures["videos"], "files")
 
 
 def _tile(value: str, label: str, outcome: str = "") -> str:
@@ -193,12 +197,14 @@ def _left_out(page: Page, figures: Mapping[str, Any]) -> None:
     others = figures["not_kept"]
     if others:
         total = sum(row["files"] for row in figures["reasons"])
-        some = (
-            "All of them." if len(others) == total else f"{len(others)} examples of {total:,}, a few for each reason."
-        )
+        some = "All of them." if len(others) == total else "A few for each reason; the table of videos has all."
         page.section("Files that were not kept", some)
         lines = "".join(_not_kept(row) for row in others)
-        page.markup(f'<table class="files"><tr><th>file</th><th>why</th></tr>{lines}</table>')
+        opened = " open" if len(others) <= UNFOLDED else ""
+        page.markup(
+            f"<details{opened}><summary>{len(others)} of {total:,}</summary>"
+            f'<table class="files"><tr><th>file</th><th>why</th></tr>{lines}</table></details>'
+        )
 
 
 def _not_kept(row: Mapping[str, Any]) -> str:
