@@ -70,13 +70,13 @@ def histogram(
     label: str,
     *,
     stacked: bool = True,
-    limit: float | None = None,
+    limits: Sequence[float] = (),
     unit: str = "tracks",
     size: tuple[int, int] = SMALL,
 ) -> str:
     """Bars of one or more series (B counts each, by CSS class) over B bins, B + 1 `edges`; stacked, or laid over.
 
-    `label` says in words what is shown, `limit` is marked by a dashed line where it lies inside.
+    `label` says in words what is shown, `limits` are marked by dashed lines where they lie inside.
     """
     width, height = size
     counts = np.array(list(series.values()))
@@ -95,8 +95,10 @@ def histogram(
                 place = left + 0.5, floor - base[column] - tall, max(0.7, right - left - 1), tall
                 parts.append(_bar(name if stacked else f"{name} over", place, says))
                 base[column] += tall if stacked else 0
-    if limit is not None and low <= limit <= high:
-        parts.append(_line("limit", SIDE + scale * (limit - low), TOP - 6, SIDE + scale * (limit - low), floor))
+    for limit in limits:
+        if low <= limit <= high:
+            across = SIDE + scale * (limit - low)
+            parts.append(_line("limit", across, TOP - 6, across, floor))
     parts += [
         _text(SIDE + scale * (tick - low), height - 7, short(tick), _anchor(tick, low, high))
         for tick in ticks(low, high)

@@ -1,12 +1,13 @@
 """A data set in figures, as plain values of bounded size however many tracks there are: what `s2d report` shows.
 
+Limits are read from the settings in the data set's metadata: `min_` or `max_` before the name of a column.
 Quality columns are whatever numbers stand in `s2d.shards.schema.TRACKS` behind "detector", with their unit and
 description: a new column needs no line here, except in BETTER where one end of it is the good one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from s2d.curation.limits import LIMITS
 from s2d.geometry import Array
 from s2d.shards.schema import OUTCOMES, TRACKS, VIDEOS
 
@@ -64,15 +64,15 @@ class Histogram:
     median: float
     q95: float
     most: float
-    limit: float | None = None
-    """The value of the run's filter on this column."""
+    limits: list[float]
+    """The run's filters on this column."""
 
 
 def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
     """All figures but those of single tracks, from the metadata and the tables of a `Dataset`."""
     tracks = tracks.assign(seconds=tracks["frames"] / tracks["fps"])
-    refused = _refused(videos)
-    settings = metadata.get("config", {})
+    limits = _limits(metadata.get("config", {}))
+    refused = _refused(videos, limits)
     return {
         "metadata": metadata,
         "totals": _totals(videos, tracks),
@@ -81,12 +81,33 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
         "not_kept": _not_kept(videos),
         "filtered_tracks": _filtered_tracks(refused),
         "identities": _identities(tracks),
-        "videos": [asdict(made) for made in (_of_videos(videos, name) for name in OF_VIDEOS) if made],
-        "quality": [
-            asdict(made) for made in (_quality(tracks, name, refused, settings) for name in measures()) if made
-        ],
+        "videos": _known(_of_videos(videos, name, limits) for name in _video_columns(limits)),
+        "quality": _known(_quality(tracks, name, refused, limits) for name in measures()),
         "jitter": _jitter(tracks),
     }
+
+
+@dataclass(frozen=True)
+class _Limit:
+    column: str
+    value: float
+    is_least: bool
+
+    def refuses(self, values: Array) -> npt.NDArray[np.bool_]:
+        return np.asarray(values < self.value if self.is_least else values > self.value)
+
+
+def _limits(settings: Mapping[str, Any]) -> list[_Limit]:
+    columns = {*TRACKS.names, *VIDEOS.names}
+    return [
+        _Limit(name[4:], float(value), name.startswith("min_"))
+        for name, value in settings.items()
+        if name.startswith(("min_", "max_")) and name[4:] in columns and isinstance(value, (int, float))
+    ]
+
+
+def _known(histograms: Iterable[Histogram | None]) -> list[dict[str, Any]]:
+    return [asdict(made) for made in histograms if made is not None]
 
 
 def measures() -> list[str]:
@@ -152,43 +173,55 @@ def _not_kept(videos: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class _RefusedTracks:
-    """Tracks left out, of all videos: columns of N values."""
+class _Refused:
+    """Tracks left out for one reason, of all videos."""
 
-    reason: list[str]
-    frames: list[int]
-    value: Array
-    limit: Array
-
-    def of(self, reason: str) -> npt.NDArray[np.bool_]:
-        return np.array([name == reason for name in self.reason], bool)
-
-
-def _refused(videos: pd.DataFrame) -> _RefusedTracks:
-    found = [track for listed in videos["filtered_tracks"] for track in listed]
-    value, limit = (np.array([track[name] for track in found], np.float64) for name in ("value", "limit"))
-    return _RefusedTracks([track["reason"] for track in found], [track["frames"] for track in found], value, limit)
+    reason: str
+    limit: float
+    tracks: int
+    values: Array
+    """Those that are known."""
+    frames: int
+    column: str | None
+    """What the limit is on; None where the settings do not tell."""
 
 
-def _filtered_tracks(refused: _RefusedTracks) -> list[dict[str, Any]]:
-    columns = {limit.reason: limit.column for limit in LIMITS}
-    rows = []
-    for reason in sorted(set(refused.reason)):
-        chosen = refused.of(reason)
-        values = refused.value[chosen & np.isfinite(refused.value)]
-        rows.append(
-            {
-                "reason": reason,
-                "column": columns.get(reason),
-                "tracks": int(chosen.sum()),
-                "frames": int(np.array(refused.frames)[chosen].sum()),
-                "limit": float(refused.limit[chosen][0]),
-                "least": float(values.min()) if len(values) else None,
-                "median": float(np.median(values)) if len(values) else None,
-                "most": float(values.max()) if len(values) else None,
-            }
-        )
-    return rows
+def _refused(videos: pd.DataFrame, limits: Sequence[_Limit]) -> list[_Refused]:
+    """By reason and limit, sorted."""
+    grouped: dict[tuple[str, float], list[Any]] = {}
+    for listed in videos["filtered_tracks"]:
+        for track in listed:
+            known = np.nan if track["limit"] is None else float(track["limit"])
+            grouped.setdefault((track["reason"], known), []).append(track)
+    found = []
+    for (reason, limit), tracks in sorted(grouped.items(), key=lambda item: item[0]):
+        values = np.array([track["value"] for track in tracks], np.float64)
+        values = values[np.isfinite(values)]
+        column = _column_of(values, limit, limits)
+        found.append(_Refused(reason, limit, len(tracks), values, sum(track["frames"] for track in tracks), column))
+    return found
+
+
+def _column_of(values: Array, value: float, limits: Sequence[_Limit]) -> str | None:
+    """The column with a limit of this value that refuses all of `values`, if there is only one."""
+    fitting = {limit.column for limit in limits if limit.value == value and limit.refuses(values).all()}
+    return fitting.pop() if len(fitting) == 1 and len(values) else None
+
+
+def _filtered_tracks(refused: Sequence[_Refused]) -> list[dict[str, Any]]:
+    return [
+        {
+            "reason": group.reason,
+            "column": group.column,
+            "limit": group.limit,
+            "tracks": group.tracks,
+            "frames": group.frames,
+            "least": float(group.values.min()) if len(group.values) else None,
+            "median": float(np.median(group.values)) if len(group.values) else None,
+            "most": float(group.values.max()) if len(group.values) else None,
+        }
+        for group in refused
+    ]
 
 
 def _identities(tracks: pd.DataFrame) -> dict[str, Any]:
@@ -197,22 +230,32 @@ def _identities(tracks: pd.DataFrame) -> dict[str, Any]:
         tracks=("track_id", "size"), frames=("frames", "sum"), seconds=("seconds", "sum")
     )
     grouped = grouped.reset_index().sort_values(["frames", "identity"], ascending=[False, True])
-    spread = _histogram("frames", "count", "frames of one identity", _numbers(grouped["frames"]))
+    field = pa.field("frames", pa.int64(), metadata={"unit": "count", "description": "frames of one identity"})
+    spread = _histogram("frames", field, _numbers(grouped["frames"]), np.empty(0))
     total = int(grouped["frames"].sum())
     largest = [{**row, "share": _share(row["frames"], total)} for row in grouped.head(LARGEST).to_dict("records")]
     return {"count": len(grouped), "largest": largest, "frames": asdict(spread) if spread else None}
 
 
-def _of_videos(videos: pd.DataFrame, name: str) -> Histogram | None:
-    return _histogram(name, *_meaning(VIDEOS.field(name)), _numbers(videos[name]))
+def _video_columns(limits: Sequence[_Limit]) -> list[str]:
+    limited = (limit.column for limit in limits if limit.column not in TRACKS.names)
+    return list(dict.fromkeys([*OF_VIDEOS, *limited]))
 
 
-def _quality(tracks: pd.DataFrame, name: str, refused: _RefusedTracks, settings: Mapping[str, Any]) -> Histogram | None:
-    limit = next((limit for limit in LIMITS if limit.column == name), None)
-    if limit is None:
-        return _histogram(name, *_meaning(TRACKS.field(name)), _numbers(tracks[name]))
-    left_out = refused.value[refused.of(limit.reason)]
-    return _histogram(name, *_meaning(TRACKS.field(name)), _numbers(tracks[name]), left_out, settings.get(limit.name))
+def _of_videos(videos: pd.DataFrame, name: str, limits: Sequence[_Limit]) -> Histogram | None:
+    """What a limit on videos has refused stands in the column like the rest."""
+    values = _numbers(videos[name])
+    own = [limit for limit in limits if limit.column == name and name not in TRACKS.names]
+    beyond = np.any([limit.refuses(values) for limit in own], axis=0) if own else np.zeros(len(values), bool)
+    return _histogram(name, VIDEOS.field(name), values[~beyond], values[beyond], own)
+
+
+def _quality(
+    tracks: pd.DataFrame, name: str, refused: Sequence[_Refused], limits: Sequence[_Limit]
+) -> Histogram | None:
+    left_out = np.concatenate([np.empty(0), *(group.values for group in refused if group.column == name)])
+    own = [limit for limit in limits if limit.column == name]
+    return _histogram(name, TRACKS.field(name), _numbers(tracks[name]), left_out, own)
 
 
 def _meaning(field: pa.Field) -> tuple[str, str]:
@@ -220,16 +263,11 @@ def _meaning(field: pa.Field) -> tuple[str, str]:
 
 
 def _histogram(
-    column: str,
-    unit: str,
-    description: str,
-    values: Array,
-    left_out: Array | None = None,
-    limit: float | None = None,
+    column: str, field: pa.Field, values: Array, left_out: Array, limits: Sequence[_Limit] = ()
 ) -> Histogram | None:
     """None where no value is known."""
+    unit, description = _meaning(field)
     known = values[np.isfinite(values)]
-    left_out = np.empty(0) if left_out is None else left_out[np.isfinite(left_out)]
     together = np.concatenate([known, left_out])
     if not len(together):
         return None
@@ -249,7 +287,7 @@ def _histogram(
         median=median,
         q95=q95,
         most=most,
-        limit=limit,
+        limits=[limit.value for limit in limits],
     )
 
 

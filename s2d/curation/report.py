@@ -253,10 +253,10 @@ def _spread(row: Mapping[str, Any], of: str, size: tuple[int, int] = SMALL) -> s
     series = {"kept": row["kept"]} | ({"filtered": row["filtered"]} if any(row["filtered"]) else {})
     unit = f" [{row['unit']}]" if row["unit"] not in ("", "1", "count") else ""
     notes = [_range(row), f"{row['missing']:,} without a value" if row["missing"] else ""]
-    if row["limit"] is not None:
-        notes.append(f"limit {short(row['limit'])}, {sum(row['filtered']):,} left out")
+    if row["limits"]:
+        notes.append(f"limit {' and '.join(map(short, row['limits']))}, {sum(row['filtered']):,} left out")
     label = f"Histogram of {row['column']}: {'; '.join(filter(None, notes))}"
-    chart = charts.histogram(series, row["edges"], label, limit=row["limit"], unit=of, size=size)
+    chart = charts.histogram(series, row["edges"], label, limits=row["limits"], unit=of, size=size)
     words = html.escape(f"{_sentence(row['description'])} {_sentence('; '.join(filter(None, notes)))}")
     return f"<figure><h3>{html.escape(row['column'] + unit)}</h3>{chart}<figcaption>{words}</figcaption></figure>"
 

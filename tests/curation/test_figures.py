@@ -54,11 +54,36 @@ def test_tracks_left_out_with_their_values(figures: dict[str, Any]) -> None:
 
 def test_spread_of_a_column_with_what_its_limit_refused(figures: dict[str, Any]) -> None:
     face = column(figures, "face_px")
-    assert (sum(face["kept"]), sum(face["filtered"]), face["limit"]) == (6, 2, 64.0)
+    assert (sum(face["kept"]), sum(face["filtered"]), face["limits"]) == (6, 2, [64.0])
     assert (face["least"], face["median"], face["most"]) == (min(FACES), 130.0, max(FACES))
     assert face["edges"][0] == 40.0
     assert len(face["edges"]) == len(face["kept"]) + 1
     assert (face["unit"], face["description"]) == ("video pixel", "median of the longer side of the face box")
+
+
+def test_limits_from_the_settings_of_any_column_and_end(tmp_path: Path) -> None:
+    dataset = open_dataset(write_data(tmp_path / "data"))
+    settings = {"min_face_px": 64.0, "max_face_px": 170, "max_height": 400, "max_nothing": 1, "min_sharpness": None}
+    figures = describe({"config": settings}, dataset.videos(), dataset.tracks())
+    assert column(figures, "face_px")["limits"] == [64.0, 170.0]
+    assert column(figures, "sharpness")["limits"] == []
+    height = next(row for row in figures["videos"] if row["column"] == "height")
+    assert (height["limits"], sum(height["kept"]), sum(height["filtered"])) == ([400.0], 0, 6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"min_face_px": 64.0, "min_frames": 15}, "face_px"),
+        ({"min_face_px": 64.0, "min_sharpness": 64.0}, None),  # either may have refused 40 and 50
+        ({"max_face_px": 64.0, "min_sharpness": 64.0}, "sharpness"),
+        ({}, None),
+    ],
+)
+def test_column_of_a_limit_where_only_one_fits(tmp_path: Path, settings: dict[str, Any], expected: str | None) -> None:
+    dataset = open_dataset(write_data(tmp_path / "data"))
+    (row,) = describe({"config": settings}, dataset.videos(), dataset.tracks())["filtered_tracks"]
+    assert (row["column"], row["tracks"]) == (expected, 2)
 
 
 def test_unknown_values_are_counted_and_unknown_columns_left_out(figures: dict[str, Any]) -> None:
