@@ -5,7 +5,8 @@
 Prints one JSON object. The clips are made first, of scikit-image's astronaut. Stage times come from the code that
 curates, run in this very process with its functions wrapped from outside; time in a nested stage counts for that stage
 alone. "decode" is what the reader is waited for, in both passes over a video: decord decodes ahead in a thread of its
-own. End to end is the whole run with its spawned processes, loading of models included.
+own. End to end is the whole run with its spawned processes, loading of models included. Beside every time stands that
+of the processor alone ("cpu"), which other work on the machine changes less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import functools
 import importlib
 import json
 import os
+import resource
 import tempfile
 import time
 from collections import Counter
@@ -39,7 +41,7 @@ STAGES = {  # functions and methods, by the module through which the product cal
     "shots": ("s2d.landmarks.extract:ShotDetector.update", "s2d.landmarks.extract:ShotDetector.cuts"),
     "detect": ("s2d.landmarks.detectors.mesh:MeshDetector.detect",),
     "track": ("s2d.landmarks.extract:build_tracks",),
-    "flow": ("s2d.landmarks.alignment:FlowEngine.view", "s2d.landmarks.alignment:FlowEngine.link"),
+    "flow": ("s2d.landmarks.flow:FlowEngine.view", "s2d.landmarks.flow:FlowEngine.link"),
     "solve": ("s2d.curation.worker:align",),
     "quality": (
         "s2d.curation.quality:PictureMeter.update", "s2d.curation.quality:of_detections",
@@ -60,13 +62,16 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
+        self.cpu: Counter[str] = Counter()
+        """Of this thread alone."""
         self._running = [REST]
-        self._since = time.perf_counter()
+        self._since = time.perf_counter(), time.thread_time()
 
     def switch(self, stage: str | None) -> None:
         """Enter a stage, or leave the innermost one with None."""
-        now = time.perf_counter()
-        self.seconds[self._running[-1]] += now - self._since
+        now = time.perf_counter(), time.thread_time()
+        self.seconds[self._running[-1]] += now[0] - self._since[0]
+        self.cpu[self._running[-1]] += now[1] - self._since[1]
         self._since = now
         if stage is None:
             self._running.pop()
@@ -127,7 +132,11 @@ def measure_stages(inputs: list[Path], out: Path, config: CurationConfig) -> dic
     seconds = time.perf_counter() - started
     watch.switch(None)
     per_stage = {
-        stage: {"ms_per_frame": round(1e3 * spent / frames, 2), "fps": round(frames / spent, 1)}
+        stage: {
+            "ms_per_frame": round(1e3 * spent / frames, 2),
+            "cpu_ms_per_frame": round(1e3 * watch.cpu[stage] / frames, 2),
+            "fps": round(frames / spent, 1),
+        }
         for stage, spent in sorted(watch.seconds.items(), key=lambda pair: -pair[1])
     }
     return {"frames": frames, "fps": round(frames / seconds, 1), "stages": per_stage}
@@ -141,18 +150,25 @@ def measure_runs(inputs: list[Path], out: Path, config: CurationConfig) -> dict[
     """Whole runs in one process and in two."""
     rates: dict[str, Any] = {}
     for workers in (1, 2):
-        started = time.perf_counter()
+        started, cpu_before = time.perf_counter(), _cpu_of_children()
         videos = curate(inputs, out / f"run-{workers}", config, LocalExecutor(workers)).videos
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, _cpu_of_children() - cpu_before
         footage = float(videos["seconds"].sum())
         rates[f"processes_{workers}"] = {
             "seconds": round(seconds, 2),
+            "cpu_seconds": round(cpu, 2),
             "fps": round(frames_of(videos) / seconds, 1),
             "times_real_time": round(footage / seconds, 2),
             "kept": int((videos.outcome == "kept").sum()),
         }
     rates["speedup"] = round(rates["processes_1"]["seconds"] / rates["processes_2"]["seconds"], 2)
     return rates
+
+
+def _cpu_of_children() -> float:
+    """Seconds of processor time of the processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def make_clips(folder: Path, count: int, frames: int, size: int) -> list[Path]:
