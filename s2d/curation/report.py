@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BY = ("jitter_aligned", "sharpness", "face_px", "valid_share")
 EACH = 4  # tracks at either end
+LOWEST, HIGHEST = "lowest", "highest"  # the ends of a column
 UNFOLDED = 20  # longer lists of files are folded up
 STYLE = (
     charts.STYLE
@@ -100,7 +101,7 @@ def check_measures(by: Sequence[str]) -> None:
 
 def _examples(tracks: pd.DataFrame, column: str, each: int) -> dict[str, Any]:
     ends = (tracks.iloc[rows][shown_columns(column)].to_dict("records") for rows in extremes(tracks, column, each))
-    return {"by": column, "better": BETTER.get(column), **dict(zip(("lowest", "highest"), ends, strict=True))}
+    return {"by": column, "better": BETTER.get(column), **dict(zip((LOWEST, HIGHEST), ends, strict=True))}
 
 
 def _lead(figures: Mapping[str, Any]) -> str:
@@ -300,27 +301,37 @@ _KEY = '<span class="key raw"></span>raw &ensp;<span class="key aligned"></span>
 
 
 def _tracks(page: Page, dataset: Dataset, examples: Sequence[Mapping[str, Any]]) -> None:
-    if not any(row["lowest"] for row in examples):
+    if not any(row[LOWEST] for row in examples):
         return
     page.section(
         "Best and worst tracks",
         "Frames spread over the track, and the motion of a landmark that should hardly move: what trembles is jitter.",
     )
     page.markup(f"<p>{_KEY} Curves: height of the left eye's outer corner within the face, up to {TRACED} frames.</p>")
-    cards = [(row, end, track) for row in examples for end in ("lowest", "highest") for track in row[end]]
-    made = {}
-    for row, end, track in progress.track(cards, "drawing tracks", len(cards)):
-        made[row["by"], end, track["track_id"]] = card(dataset, row["by"], track)
+    shown = [(row["by"], track) for row in examples for end in (LOWEST, HIGHEST) for track in row[end]]
+    cards = {
+        (by, track["track_id"]): card(dataset, by, track)
+        for by, track in progress.track(shown, "drawing tracks", len(shown))
+    }
     for number, row in enumerate(examples):
-        page.markup(
-            f'<details{" open" * (number == 0)}><summary>By {html.escape(row["by"])}</summary><div class="sides">'
-        )
-        ends = dict(zip(("lowest", "highest"), ENDS[row["better"] or ""], strict=True))
-        order = ("highest", "lowest") if row["better"] == HIGH else ("lowest", "highest")
-        for end in order:
-            body = "".join(made[row["by"], end, track["track_id"]] for track in row[end])
-            page.markup(f"<div><h3>{ends[end]} {html.escape(row['by'])}</h3>{body}</div>")
-        page.markup("</div></details>")
+        opened = " open" if number == 0 else ""
+        page.markup(f"<details{opened}><summary>By {html.escape(row['by'])}</summary>{_ends(row, cards)}</details>")
+
+
+def _ends(row: Mapping[str, Any], cards: Mapping[tuple[str, str], str]) -> str:
+    """The two ends of one column, the good one first."""
+    if not row[LOWEST]:
+        return "<p>No track has a value.</p>"
+    titles = dict(zip((LOWEST, HIGHEST), ENDS[row["better"] or ""], strict=True))
+    order = (HIGHEST, LOWEST) if row["better"] == HIGH else (LOWEST, HIGHEST)
+    sides = (
+        f"<div><h3>{titles[end]} {html.escape(row['by'])}</h3>"
+        + "".join(cards[row["by"], track["track_id"]] for track in row[end])
+        + "</div>"
+        for end in order
+        if row[end]
+    )
+    return f'<div class="sides">{"".join(sides)}</div>'
 
 
 def _settings(metadata: Mapping[str, Any]) -> str:

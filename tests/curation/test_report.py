@@ -84,9 +84,15 @@ def test_best_and_worst_tracks_by_any_column(data: Path, tmp_path: Path) -> None
     assert page.count("data:image/jpeg;base64,") == 8 * 4
 
 
-def test_column_whose_ends_are_neither_good_nor_bad(data: Path, tmp_path: Path) -> None:
+def test_column_whose_ends_are_neither_good_nor_bad(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = make(data, tmp_path / "report.html", by=["brightness", "jitter_raw"])
-    assert "Lowest brightness" in page
+    assert "By brightness</summary><p>No track has a value.</p>" in page
+    monkeypatch.setattr("s2d.curation.report.BETTER", {})
+    page = make(data, tmp_path / "report.html", by=["jitter_raw"])
+    assert "<h3>Lowest jitter_raw</h3>" in page
+    assert "Best:" not in page
     with pytest.raises(UsageError, match="choose from frames, face_px"):
         make(data, tmp_path / "report.html", by=["video"])
 
