@@ -46,11 +46,17 @@ class Page:
 
     title: str
     lead: str
+    style: str = ""
+    """CSS added to STYLE."""
     blocks: list[str] = field(default_factory=list)
 
     def section(self, title: str, text: str) -> None:
         """A heading and a paragraph."""
         self.blocks.append(f"<h2>{html.escape(title)}</h2>\n<p>{html.escape(text)}</p>")
+
+    def markup(self, block: str) -> None:
+        """HTML or SVG made elsewhere, with all text in it escaped."""
+        self.blocks.append(block)
 
     def command(self, *lines: str) -> None:
         """Command lines that do the same by hand."""
@@ -59,8 +65,8 @@ class Page:
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[Any]], best: Collection[tuple[int, int]] = ()
     ) -> None:
-        """Columns of words stand to the left, columns of figures to the right; `best` (row, column) stand out."""
-        words = [all(str(row[index])[:1].isalpha() for row in rows) for index in range(len(columns))]
+        """Columns of words, and the first, stand to the left, figures to the right; `best` (row, column) stand out."""
+        words = [index == 0 or all(str(row[index])[:1].isalpha() for row in rows) for index in range(len(columns))]
         head = "".join(_cell("th", column, word) for column, word in zip(columns, words, strict=True))
         lines = [
             "".join(_cell("td", cell, words[column], (number, column) in best) for column, cell in enumerate(row))
@@ -72,8 +78,7 @@ class Page:
     def picture(self, picture: Path | bytes, caption: str, *, wide: bool = False) -> None:
         """A PNG or JPEG file, or its bytes, embedded; a `wide` one is scrolled on a narrow screen, not shrunk."""
         data = picture if isinstance(picture, bytes) else picture.read_bytes()
-        kind = "png" if data.startswith(PNG) else "jpeg"
-        image = f'<img alt="{html.escape(caption)}" src="data:image/{kind};base64,{_base64(data)}">'
+        image = embedded(data, caption)
         self._figure(f'<div class="scroll wide">{image}</div>' if wide else image, caption)
 
     def video(self, path: Path, caption: str) -> None:
@@ -89,13 +94,19 @@ class Page:
         document = (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(self.title)}</title><style>{STYLE}</style></head>\n<body>\n"
+            f"<title>{html.escape(self.title)}</title><style>{STYLE}{self.style}</style></head>\n<body>\n"
             f'<h1>{html.escape(self.title)}</h1>\n<p class="lead">{html.escape(self.lead)}</p>\n'
             + "\n".join(self.blocks)
             + f"\n<footer>{html.escape(footer)}</footer>\n</body></html>\n"
         )
         with whole_file(path) as temporary:
             temporary.write_text(document, encoding="utf-8")
+
+
+def embedded(picture: bytes, alt: str) -> str:
+    """A PNG or JPEG as an element with the bytes in it; `alt` says what it shows."""
+    kind = "png" if picture.startswith(PNG) else "jpeg"
+    return f'<img alt="{html.escape(alt)}" src="data:image/{kind};base64,{_base64(picture)}">'
 
 
 def _cell(tag: str, content: object, words: bool, best: bool = False) -> str:

@@ -17,6 +17,7 @@ from s2d.errors import S2DError, UsageError
 
 COMMANDS = {
     "curate": "videos in, temporally aligned landmarks as Parquet out",
+    "report": "one HTML page of a data set: outcomes, quality, best and worst tracks",
     "inspect": "what a data set or one of its files holds",
     "jitter": "how much landmarks flicker: raw against aligned",
     "synth": "clips of a talking face whose landmarks are known exactly",
