@@ -16,7 +16,7 @@ import pyarrow as pa
 from s2d import progress
 from s2d.curation import quality
 from s2d.curation.config import CurationConfig
-from s2d.curation.limits import Refusal, refused
+from s2d.curation.limits import Refusal
 from s2d.curation.plan import Source
 from s2d.curation.staging import Staging
 from s2d.errors import S2DError
@@ -89,20 +89,24 @@ class _Video:
         self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
         with VideoReader(self._source.path) as reader:
             self._facts |= _about(reader)
-            found = find_tracks(reader, self._detector, min_frames=min(MIN_FRAMES, self._config.min_frames))
+            found = find_tracks(reader, self._detector, min_frames=self._least_detections())
             for track in found.tracks:
                 self._take(track, reader)
         return found
 
+    def _least_detections(self) -> int:
+        """Faces seen less often make no track; a single frame does where that is asked for."""
+        return max(1, min(MIN_FRAMES, math.ceil(self._config.filters.value("min_frames") or MIN_FRAMES)))
+
     def _take(self, track: Track, reader: VideoReader) -> None:
         """Measure a track, align it, write its frames; what breaks a limit is left out as soon as that is known."""
         row = self._row(track, reader.fps) | quality.of_detections(track)
-        refusal = refused(row, self._config.limits)
+        refusal = self._config.filters.refused(row)
         if refusal is None:
             passing = _Passing(reader, track, self._config)
             aligned = align(track, passing.frames())
             row |= passing.meter.measures() | quality.of_motion(track, aligned.points)
-            refusal = refused(row, self._config.limits)
+            refusal = self._config.filters.refused(row)
         if refusal is None:
             self._writer.write(_table(row["track_id"], track, aligned, passing.jpeg, self._config.crop_size))
             self._kept.append({name: _null_for_nan(value) for name, value in row.items()})
@@ -137,9 +141,7 @@ class _Video:
             return self._source.row("kept", **facts, tracks=len(self._kept), track_frames=frames)
         if self._refused:
             _, worst = max(self._refused, key=lambda pair: len(pair[0].frames))
-            return self._source.row(
-                "filtered", worst.reason, worst.detail, **facts, value=worst.value, limit=worst.limit
-            )
+            return self._source.row("filtered", detail=worst.detail, **facts, **worst.as_dict())
         detail = f"a face in {found.frames_with_face} of {found.frames} frames, and never for long"
         reason = TOO_BRIEF if found.dropped else NO_FACE
         return self._source.row("filtered", reason, detail if found.dropped else "", **facts)
