@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from s2d import progress
 from s2d.curation.config import CurationConfig
+from s2d.curation.copies import Copies
 from s2d.curation.executors import Executor, Failure, LocalExecutor
+from s2d.curation.limits import Filters, parse_filters
 from s2d.curation.plan import Source, find_sources, settle_duplicates
 from s2d.curation.staging import FOLDER, Staged, Staging, claimed
 from s2d.errors import S2DError
@@ -66,12 +68,21 @@ def curate(
     # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
     staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
     with claimed(out):
-        return run(sources, staging, VideoWorker(config, staging), executor or LocalExecutor(), VIDEOS_PER_SHARD)
+        work, executor = VideoWorker(config, staging), executor or LocalExecutor()
+        return run(sources, staging, work, executor, VIDEOS_PER_SHARD, config.filters)
 
 
-def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> Summary:
+def run(
+    sources: Sequence[Source],
+    staging: Staging,
+    work: Work,
+    executor: Executor,
+    per_shard: int,
+    filters: Filters | None = None,
+) -> Summary:
     """Deal with those of `sources` that the data set does not have yet; `work` stages the result of one video.
 
+    `filters` are asked here about what only the other videos can tell: whether a video is a near copy of one of them.
     The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
     """
     out = staging.folder.parent
@@ -80,7 +91,9 @@ def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Execu
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)
-    new = _work_through(todo, staging, work, executor, per_shard)
+    copies = Copies(filters or parse_filters())
+    copies.add_published(out)
+    new = _work_through(todo, staging, copies, work, executor, per_shard)
     staging.remove()
     changed = [source.video for source in sources if known.get(source.video, (source.bytes, ""))[0] != source.bytes]
     names = [source.video for source in sources]
@@ -120,7 +133,9 @@ def _remove_orphans(out: Path) -> None:
                 part.unlink()
 
 
-def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> int:
+def _work_through(
+    todo: Sequence[Source], staging: Staging, copies: Copies, work: Work, executor: Executor, per_shard: int
+) -> int:
     """Work on all of `todo` and publish group after group, each as soon as it and those before it are complete.
 
     What a stopped run has left in the staging folder is taken over. Returns the number of files that were left to do.
@@ -129,23 +144,23 @@ def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor
     open_items = [source for source in todo if not source.settled and source.video not in taken_over]
     unfinished = {source.video for source in open_items}
     groups = deque(todo[start : start + per_shard] for start in range(0, len(todo), per_shard))
-    _publish_complete(groups, unfinished, staging)
+    _publish_complete(groups, unfinished, staging, copies)
     for source, result in progress.track(executor.map(work, open_items), "curating", len(open_items)):
         if isinstance(result, Failure):
             staging.store(source, source.row("failed", result.reason, result.detail), [])
         unfinished.remove(source.video)
-        _publish_complete(groups, unfinished, staging)
+        _publish_complete(groups, unfinished, staging, copies)
     return len(todo) - len(taken_over)
 
 
-def _publish_complete(groups: deque[Sequence[Source]], unfinished: set[str], staging: Staging) -> None:
+def _publish_complete(groups: deque[Sequence[Source]], unfinished: set[str], staging: Staging, copies: Copies) -> None:
     while groups and not any(source.video in unfinished for source in groups[0]):
-        _publish(groups.popleft(), staging)
+        _publish(groups.popleft(), staging, copies)
 
 
-def _publish(group: Sequence[Source], staging: Staging) -> None:
+def _publish(group: Sequence[Source], staging: Staging, copies: Copies) -> None:
     """Join the staged results of a group into one shard. Memory: the frames of one track."""
-    results = [_result(source, staging) for source in group]
+    results = [copies.settle(_result(source, staging)) for source in group]
     tracks = [row for result in results for row in result.tracks]
     frames = (table for result in results for table in result.frame_tables())
     videos = [result.video for result in results]

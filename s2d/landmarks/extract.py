@@ -6,7 +6,7 @@ crop is known only when the track is. Both stream: no more than a batch of frame
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +45,11 @@ def find_tracks(
     min_frames: int = MIN_FRAMES,
     max_seconds: float = 60.0,
     margin: float = MARGIN,
+    look: Callable[[Image], None] | None = None,
 ) -> FoundTracks:
     """Pass 1: decode once, find shots and faces, join them into tracks; options as in `build_tracks`.
 
+    `look` is shown every frame as it passes.
     Raises S2DError when the video does not decode to its end.
     """
     scenes = ShotDetector()
@@ -56,6 +58,8 @@ def find_tracks(
     frames = progress.track(reader.frames(), f"finding faces in {Path(reader.path).name}", len(reader))
     for index, frame in enumerate(frames):
         scenes.update(index, frame)
+        if look is not None:
+            look(frame)
         waiting.append(frame)
         if len(waiting) == batch:
             detections += detector.detect(waiting)
