@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from s2d import progress
 from s2d.curation import quality
+from s2d.curation.clip import INSIDE_SHARE
 from s2d.curation.config import CurationConfig
 from s2d.curation.limits import Refusal, refused
 from s2d.curation.plan import Source
@@ -32,6 +33,7 @@ from s2d.shards.writer import FramesWriter, WriteError, frame_table
 from s2d.video import VideoReader
 
 NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"
+SOMEBODY_ELSE = "outside the box of the clip"
 
 
 @dataclass
@@ -88,8 +90,10 @@ class _Video:
     def _measure(self) -> FoundTracks:
         self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
         with VideoReader(self._source.path) as reader:
-            self._facts |= _about(reader)
-            found = find_tracks(reader, self._detector, min_frames=min(MIN_FRAMES, self._config.min_frames))
+            first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
+            self._facts |= _about(reader, first, stop)
+            min_frames = min(MIN_FRAMES, self._config.min_frames)
+            found = find_tracks(reader, self._detector, min_frames=min_frames, first=first, stop=stop)
             for track in found.tracks:
                 self._take(track, reader)
         return found
@@ -97,7 +101,7 @@ class _Video:
     def _take(self, track: Track, reader: VideoReader) -> None:
         """Measure a track, align it, write its frames; what breaks a limit is left out as soon as that is known."""
         row = self._row(track, reader.fps) | quality.of_detections(track)
-        refusal = refused(row, self._config.limits)
+        refusal = self._somebody_else(track, reader) or refused(row, self._config.limits)
         if refusal is None:
             passing = _Passing(reader, track, self._config)
             aligned = align(track, passing.frames())
@@ -109,12 +113,19 @@ class _Video:
         else:
             self._refused.append((track, refusal))
 
+    def _somebody_else(self, track: Track, reader: VideoReader) -> Refusal | None:
+        """Why a track is not of the face that the clip's box is around."""
+        clip = self._source.clip
+        share = clip.inside_share(track.boxes, reader.width, reader.height) if clip else 1.0
+        return Refusal(SOMEBODY_ELSE, share, INSIDE_SHARE, "inside_share") if share < INSIDE_SHARE else None
+
     def _row(self, track: Track, fps: float) -> dict[str, Any]:
-        stem, content = Path(self._source.video).stem, self._facts["sha256"][:12]
+        content = self._facts["sha256"][:12]
         return {
-            "track_id": f"{stem}-{content}-{track.shot:03}-{track.face:02}",
+            "track_id": f"{self._source.stem}-{content}-{track.shot:03}-{track.face:02}",
             "video": self._source.video,
             "identity": self._source.identity,
+            "split": self._source.split,
             "fps": fps,
             "start_time": float(track.times[0]),
             "end_time": float(track.times[-1]),
@@ -161,11 +172,11 @@ class _Passing:
             yield frame
 
 
-def _about(reader: VideoReader) -> dict[str, Any]:
-    """What the container says, with the duration of the last frame taken as the average."""
-    seconds = float(reader.times[-1] - reader.times[0]) + 1.0 / reader.fps
+def _about(reader: VideoReader, first: int, stop: int) -> dict[str, Any]:
+    """What the container says of these frames, with the duration of the last one taken as the average."""
+    seconds = float(reader.times[stop - 1] - reader.times[first]) + 1.0 / reader.fps
     size = {"width": reader.width, "height": reader.height}
-    return {**size, "fps": float(reader.fps), "frames": len(reader), "seconds": seconds}
+    return {**size, "fps": float(reader.fps), "frames": stop - first, "seconds": seconds}
 
 
 def _span(track: Track) -> dict[str, int]:
