@@ -12,8 +12,6 @@ from s2d.geometry import Floats
 
 Box = tuple[float, float, float, float]
 
-INSIDE_SHARE = 0.5  # of a track's detections have their centre in the box, or the track is of somebody else
-
 
 @dataclass(frozen=True)
 class Clip:
@@ -53,15 +51,15 @@ class Clip:
             raise S2DError(f"cannot cut {self.label}", "no frame in the clip's range", remedy)
         return int(first), int(stop)
 
-    def inside_share(self, boxes: Floats, width: int, height: int) -> float:
-        """Share of face boxes (T, 4) in pixels, NaN where missed, whose centre is in `box`; 1 without a box."""
+    def box_share(self, boxes: Floats, width: int, height: int) -> float | None:
+        """Share of face boxes (T, 4) in pixels, NaN where missed, whose centre is in `box`; None without a box."""
         if self.box is None:
-            return 1.0
+            return None
         found = boxes[np.isfinite(boxes).all(axis=1)]
         centres = (found[:, :2] + found[:, 2:]) / 2 / (width, height)
         left, top, right, bottom = self.box
-        inside = (centres >= (left, top)).all(axis=1) & (centres <= (right, bottom)).all(axis=1)
-        return float(inside.mean()) if len(inside) else 0.0
+        inside = np.all((centres >= (left, top)) & (centres <= (right, bottom)), axis=1)
+        return float(np.mean(inside)) if len(found) else 0.0
 
 
 def _seconds(value: float) -> str:

@@ -22,12 +22,14 @@ from s2d.curation.staging import FOLDER, Staged, Staging, claimed
 from s2d.errors import S2DError
 from s2d.shards.reader import finished_shards, open_dataset, read_part
 from s2d.shards.schema import Provenance, read_metadata
+from s2d.shards.splits import check_apart
 from s2d.shards.writer import part_path, write_shard
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VIDEOS_PER_SHARD = 64  # share a file
+KNOWN = ["video", "bytes", "sha256", "identity", "split", "span"]  # an older s2d has not written the last two
 
 Work = Callable[[Source], str]
 
@@ -56,13 +58,25 @@ def curate(
     filtered or failed; no file stops the run. Raises S2DError when an input does not exist, `out` cannot be written,
     is in use by another run or holds a data set of other settings, or the detector cannot be loaded.
     """
+    return curate_sources(find_sources(inputs, Path(out)), out, config, executor)
+
+
+def curate_sources(
+    sources: Sequence[Source],
+    out: str | Path,
+    config: CurationConfig | None = None,
+    executor: Executor | None = None,
+) -> Summary:
+    """`curate` for videos that are found already, such as those of a recipe (`s2d.curation.recipes.plan_recipe`).
+
+    Raises S2DError besides when somebody would be in two splits of the data set.
+    """
     from s2d.curation.worker import VideoWorker  # late, because it brings in all of the decoding
     from s2d.landmarks.detectors.factory import make_detector
 
     config, out = config or CurationConfig(), Path(out)
     if out.exists() and not out.is_dir():
         raise S2DError(f"cannot curate into {out}", "it is a file", "give a folder, new or of a data set")
-    sources = find_sources(inputs, out)
     # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
     staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
     with claimed(out):
@@ -75,7 +89,10 @@ def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Execu
     The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
     """
     out = staging.folder.parent
-    known = _known_videos(out, staging.provenance)
+    rows = _known_videos(out, staging.provenance)
+    sides = [(row["identity"], row.get("split")) for row in rows]
+    check_apart([*sides, *((source.identity, source.split) for source in sources)], f"cannot add to {out}")
+    known = {row["video"]: (row["bytes"], None if row.get("span") else row["sha256"]) for row in rows}
     _remove_orphans(out)
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
@@ -88,16 +105,16 @@ def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Execu
     return Summary(videos, new, changed)
 
 
-def _known_videos(out: Path, provenance: Provenance) -> dict[str, tuple[int, str | None]]:
-    """Size and sha256 of the videos in finished shards, by name; raises S2DError where settings differ."""
-    known = {}
+def _known_videos(out: Path, provenance: Provenance) -> list[dict[str, Any]]:
+    """Rows of the videos in finished shards, with the columns of KNOWN; raises S2DError where settings differ."""
+    known: list[dict[str, Any]] = []
     for shard in finished_shards(out):
-        part = read_part(part_path(out, "videos", shard), ["video", "bytes", "sha256"])
+        part = read_part(part_path(out, "videos", shard), KNOWN)
         metadata = read_metadata(part.schema)
         if metadata.get("config_hash") != provenance.config_hash:
             why = _difference(metadata.get("config", {}), provenance.settings())
             raise S2DError(f"cannot add to {out}", why, "give the same settings, or another --out")
-        known.update({row["video"]: (row["bytes"], row["sha256"]) for row in part.to_pylist()})
+        known += part.to_pylist()
     return known
 
 

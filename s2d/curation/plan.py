@@ -56,7 +56,7 @@ class Source:
             "path": _utf8(self.path),
             "identity": self.identity,
             "split": self.split,
-            "clip": self.clip.label if self.clip else None,
+            "span": self.clip.label if self.clip else None,
             "sha256": self.sha256,
             "bytes": self.bytes,
             "outcome": outcome,

@@ -45,6 +45,7 @@ def of_motion(track: Track, points: Floats) -> dict[str, float]:
         "eye_open": expression.lid_apertures(points).mean(axis=-1),
     }
     ranges = {f"{name}_{end}": value for name, values in series.items() for end, value in _range(values).items()}
+    ranges |= {f"abs_{name}": _range(np.abs(series[name]))["max"] for name in ("yaw", "pitch", "roll")}
     return {**ranges, "jitter_raw": acceleration(track.raw), "jitter_aligned": acceleration(points)}
 
 

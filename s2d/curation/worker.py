@@ -15,9 +15,8 @@ import pyarrow as pa
 
 from s2d import progress
 from s2d.curation import quality
-from s2d.curation.clip import INSIDE_SHARE
 from s2d.curation.config import CurationConfig
-from s2d.curation.limits import Refusal, refused
+from s2d.curation.limits import Refusal
 from s2d.curation.plan import Source
 from s2d.curation.staging import Staging
 from s2d.errors import S2DError
@@ -33,7 +32,6 @@ from s2d.shards.writer import FramesWriter, WriteError, frame_table
 from s2d.video import VideoReader
 
 NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"
-SOMEBODY_ELSE = "outside the box of the clip"
 
 
 @dataclass
@@ -92,32 +90,35 @@ class _Video:
         with VideoReader(self._source.path) as reader:
             first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
             self._facts |= _about(reader, first, stop)
-            min_frames = min(MIN_FRAMES, self._config.min_frames)
-            found = find_tracks(reader, self._detector, min_frames=min_frames, first=first, stop=stop)
+            least = self._least_detections()
+            found = find_tracks(reader, self._detector, min_frames=least, first=first, stop=stop)
             for track in found.tracks:
                 self._take(track, reader)
         return found
 
+    def _least_detections(self) -> int:
+        """Faces seen less often make no track; a single frame does where that is asked for."""
+        return max(1, min(MIN_FRAMES, math.ceil(self._config.filters.value("min_frames") or MIN_FRAMES)))
+
     def _take(self, track: Track, reader: VideoReader) -> None:
         """Measure a track, align it, write its frames; what breaks a limit is left out as soon as that is known."""
-        row = self._row(track, reader.fps) | quality.of_detections(track)
-        refusal = self._somebody_else(track, reader) or refused(row, self._config.limits)
+        row = self._row(track, reader.fps) | quality.of_detections(track) | self._in_box(track, reader)
+        refusal = self._config.filters.refused(row)
         if refusal is None:
             passing = _Passing(reader, track, self._config)
             aligned = align(track, passing.frames())
             row |= passing.meter.measures() | quality.of_motion(track, aligned.points)
-            refusal = refused(row, self._config.limits)
+            refusal = self._config.filters.refused(row)
         if refusal is None:
             self._writer.write(_table(row["track_id"], track, aligned, passing.jpeg, self._config.crop_size))
             self._kept.append({name: _null_for_nan(value) for name, value in row.items()})
         else:
             self._refused.append((track, refusal))
 
-    def _somebody_else(self, track: Track, reader: VideoReader) -> Refusal | None:
-        """Why a track is not of the face that the clip's box is around."""
+    def _in_box(self, track: Track, reader: VideoReader) -> dict[str, float | None]:
+        """Whether a track is of the face that the clip's box is around."""
         clip = self._source.clip
-        share = clip.inside_share(track.boxes, reader.width, reader.height) if clip else 1.0
-        return Refusal(SOMEBODY_ELSE, share, INSIDE_SHARE, "inside_share") if share < INSIDE_SHARE else None
+        return {"box_share": clip.box_share(track.boxes, reader.width, reader.height) if clip else None}
 
     def _row(self, track: Track, fps: float) -> dict[str, Any]:
         content = self._facts["sha256"][:12]
@@ -148,9 +149,7 @@ class _Video:
             return self._source.row("kept", **facts, tracks=len(self._kept), track_frames=frames)
         if self._refused:
             _, worst = max(self._refused, key=lambda pair: len(pair[0].frames))
-            return self._source.row(
-                "filtered", worst.reason, worst.detail, **facts, value=worst.value, limit=worst.limit
-            )
+            return self._source.row("filtered", detail=worst.detail, **facts, **worst.as_dict())
         detail = f"a face in {found.frames_with_face} of {found.frames} frames, and never for long"
         reason = TOO_BRIEF if found.dropped else NO_FACE
         return self._source.row("filtered", reason, detail if found.dropped else "", **facts)

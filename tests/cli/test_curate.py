@@ -7,6 +7,7 @@ import json
 import pytest
 
 from s2d.cli import main
+from s2d.curation.limits import columns
 from tests.curation.conftest import films  # noqa: F401 - a fixture
 from tests.curation.curation_fakes import fake_curate
 
@@ -63,9 +64,40 @@ def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
         ["curate", str(films), "--out", str(tmp_path / "out"), *options, "--min-face-px", "99", "--no-jpeg", "--quiet"]
     )
     config, executor = seen["config"], seen["executor"]
-    assert (config.detector, config.crop_size, config.min_frames, config.min_face_px) == ("dlib", 128, 2, 99.0)
+    filters = config.filters
+    assert (config.detector, config.crop_size, filters.value("min_frames")) == ("dlib", 128, 2)
+    assert filters.value("min_face_px") == 99.0
     assert config.jpeg is False
     assert (executor.workers, executor.timeout) == (3, 9)
+
+
+def test_options_go_before_the_settings_of_a_file(films, tmp_path, seen):  # noqa: F811
+    file = tmp_path / "settings.yaml"
+    file.write_text("crop_size: 64\ndetector: fan\nfilters: {max_yaw_max: 30, min_frames: 20, min_face_px: 50}")
+    options = ["--detector", "dlib", "--filter", "min_frames=off", "--filter", "min_score=.5", "--min-face-px", "70"]
+    command = ["curate", str(films), "--out", str(tmp_path / "out"), "--config", str(file), *options, "--quiet"]
+    assert main(command) == 0
+    config = seen["config"]
+    assert (config.detector, config.crop_size, config.jpeg) == ("dlib", 64, True)
+    asked = {name: config.filters.value(name) for name in ("min_frames", "min_face_px", "min_score", "max_yaw_max")}
+    assert asked == {"min_frames": None, "min_face_px": 70, "min_score": 0.5, "max_yaw_max": 30}
+
+
+def test_an_unknown_filter_is_one_line_with_near_names(tmp_path, capsys):
+    assert main(["curate", "films", "--out", str(tmp_path / "out"), "--filter", "min_sharp=1"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("s2d curate: cannot filter by min_sharp: there is no such filter; near it: min_sharpness")
+    assert error.count("\n") == 1
+
+
+def test_all_filters_can_be_listed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["curate", "--list-filters"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in columns())
+    (line,) = [line for line in shown.splitlines() if " face_px " in line]
+    assert "min_64" in line
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -94,7 +126,17 @@ def test_a_wrong_value_is_answered_with_what_is_allowed(capsys, option, value, a
     assert capsys.readouterr().err.endswith(f"error: argument {option}: {allowed}\n")
 
 
-@pytest.mark.parametrize("options", [["--workers", "0"], ["--crop-size", "x"], ["--min-frames", "-1"], []])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--workers", "0"],
+        ["--crop-size", "x"],
+        ["--min-frames", "-1"],
+        ["--filter", "min_frames"],
+        ["--filter", "min_frames=x"],
+        [],
+    ],
+)
 def test_wrong_usage_ends_with_2(films, tmp_path, capsys, options):  # noqa: F811
     out = ["--out", str(tmp_path / "out")] if options else []
     with pytest.raises(SystemExit) as ended:

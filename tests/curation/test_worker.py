@@ -13,6 +13,7 @@ import skimage.data
 from s2d import progress
 from s2d.curation import worker
 from s2d.curation.config import CurationConfig
+from s2d.curation.limits import parse_filters
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import find_sources
 from s2d.curation.staging import FOLDER, Staging, claimed
@@ -80,7 +81,10 @@ def curate(tmp_path, monkeypatch):
     """Curate one file (or a folder of them) with a scripted detector, in this process; gives the summary."""
 
     def curate_(path: Path, script: Sequence[list[Face] | Exception], **options: object) -> Summary:
-        detector, config = Scripted(script), CurationConfig(detector="scripted", **options)
+        filters = parse_filters(
+            {name: options.pop(name) for name in list(options) if name.startswith(("min_", "max_"))}
+        )
+        detector, config = Scripted(script), CurationConfig(detector="scripted", filters=filters, **options)
         monkeypatch.setattr(worker, "make_detector", lambda name: detector)
         monkeypatch.setattr(progress, "quiet", True)  # a worker sets it; this is undone for the tests after
         sources, out = find_sources([path], tmp_path / "out"), tmp_path / "out"
@@ -110,7 +114,7 @@ def test_a_kept_video_in_full(only, tmp_path):
     assert track.track_id == f"talk-{row.sha256[:12]}-000-00"
     assert (track.start_frame, track.end_frame, track.frames, track.face_px) == (0, FRAMES - 1, FRAMES, 70)
     assert track.interocular_px == pytest.approx(42, abs=1e-3)
-    assert list(track.index[track.isna()]) == ["split"], "every quality column has a value"
+    assert list(track.index[track.isna()]) == ["split", "box_share"], "every quality column has a value"
     crop = dataset_crop(dataset)
     stored = dataset.frames(track.track_id)
     with VideoReader(path) as reader:

@@ -40,7 +40,7 @@ class Pattern:
 
     @cached_property
     def _expression(self) -> re.Pattern[str]:
-        parts, end, seen = [], 0, set()
+        parts, end, seen = list[str](), 0, set[str]()
         for token in _TOKEN.finditer(self.text):
             parts += [re.escape(self.text[end : token.start()]), _expression(token, seen)]
             end = token.end()

@@ -1,4 +1,4 @@
-"""From a recipe and a folder to the videos to curate: who is in them, in which split, and what is missing or unknown."""
+"""From a recipe and a folder to the videos to curate: who is in them, in which split, what is missing or unknown."""
 
 from __future__ import annotations
 
@@ -93,14 +93,17 @@ class _Tree:
             remedy = "put it there; how_to_get in the recipe says where it comes from"
             raise S2DError(self.asked, f"its manifest {manifest.files.text} is missing", remedy)
         for path, of_file in lists.items():
-            try:
-                for row in manifest.rows(self._text(path)):
-                    fields = {**of_file, **row}
-                    yield self.recipe.videos[0].fill(fields), fields, manifest.clip(fields)
-            except KeyError as error:
-                raise self._broken(path, f"a row has no field {error}") from error
-            except ValueError as error:
-                raise self._broken(path, str(error)) from error
+            yield from self._rows_of(manifest, path, of_file)
+
+    def _rows_of(self, manifest: Manifest, path: str, of_file: Mapping[str, str]) -> Iterator[Row]:
+        try:
+            for row in manifest.rows(self._text(path)):
+                fields = {**of_file, **row}
+                yield self.recipe.videos[0].fill(fields), fields, manifest.clip(fields)
+        except KeyError as error:
+            raise self._broken(path, f"a row has no field {error}") from error
+        except ValueError as error:
+            raise self._broken(path, str(error)) from error
 
     def _text(self, path: str) -> str:
         try:

@@ -96,7 +96,7 @@ def by_hash(name: str, shares: Mapping[str, float]) -> str:
     """The side of a person: always the same, in every data set, on every machine.
 
     >>> [by_hash(name, {"test": 0.5}) for name in ("ann", "bob", "cleo", "dan")]
-    ['train', 'train', 'test', 'test']
+    ['test', 'train', 'train', 'train']
     """
     place, edge = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64, 0.0
     for side, share in shares.items():
