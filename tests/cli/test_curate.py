@@ -7,6 +7,7 @@ import json
 import pytest
 
 from s2d.cli import main
+from s2d.curation.executors.process import Limits
 from tests.curation.conftest import films  # noqa: F401 - a fixture
 from tests.curation.curation_fakes import fake_curate
 
@@ -58,14 +59,27 @@ def test_a_changed_file_is_mentioned(films, tmp_path, capsys, seen):  # noqa: F8
 
 
 def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
-    options = ["--detector", "dlib", "--workers", "3", "--timeout", "9", "--crop-size", "128", "--min-frames", "2"]
+    options = [
+        "--detector",
+        "dlib",
+        "--workers",
+        "3",
+        "--timeout",
+        "9",
+        "--memory-limit",
+        "2",
+        "--crop-size",
+        "128",
+        "--min-frames",
+        "2",
+    ]
     main(
         ["curate", str(films), "--out", str(tmp_path / "out"), *options, "--min-face-px", "99", "--no-jpeg", "--quiet"]
     )
     config, executor = seen["config"], seen["executor"]
     assert (config.detector, config.crop_size, config.min_frames, config.min_face_px) == ("dlib", 128, 2, 99.0)
     assert config.jpeg is False
-    assert (executor.workers, executor.timeout) == (3, 9)
+    assert (executor.workers, executor.limits) == (3, Limits(9, 2))
 
 
 @pytest.mark.parametrize("as_json", [False, True])
