@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=at_least(1), metavar="N", help="processes (default: one per usable processor core)")
     add("--timeout", type=at_least(1), default=3600, metavar="S", help="whole seconds for a video (default: 3600)")
     add("--memory-limit", type=at_least(1), default=8, metavar="GB", help="memory for a video, on Linux (default: 8)")
+    add("--retry", choices=("failed",), help="work again on videos that failed in an earlier run")
     add("--executor", choices=EXECUTORS, default="local", help="where the workers are (default: local)")
     add("--address", help="Ray cluster, such as HOST:6379 or auto (default: $RAY_ADDRESS, else Ray on this machine)")
     add("--gpus-per-worker", type=_share, default=0.0, metavar="G", help="GPUs for a Ray worker, such as 0.25")
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         min_frames=args.min_frames,
         min_face_px=float(args.min_face_px),
     )
-    summary = curate(args.inputs, args.out, config, _executor(args))
+    summary = curate(args.inputs, args.out, config, _executor(args), retry_failed=args.retry == "failed")
     emit(_result(args.out, summary), _tables(args.out, summary), args.json)
     if not (summary.videos.outcome == "kept").any():
         where = f"see `s2d inspect {args.out}`" if args.json else f"see the reasons above, or `s2d inspect {args.out}`"

@@ -17,8 +17,8 @@ def seen(monkeypatch):
     """The configuration and executor that the command asked for."""
     asked = {}
 
-    def curate(inputs, out, config, executor):
-        asked.update(config=config, executor=executor)
+    def curate(inputs, out, config, executor, retry_failed):
+        asked.update(config=config, executor=executor, retry_failed=retry_failed)
         return fake_curate(inputs, out)
 
     monkeypatch.setattr("s2d.curation.pipeline.curate", curate)
@@ -80,6 +80,9 @@ def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
     assert (config.detector, config.crop_size, config.min_frames, config.min_face_px) == ("dlib", 128, 2, 99.0)
     assert config.jpeg is False
     assert (executor.workers, executor.limits) == (3, Limits(9, 2))
+    assert seen["retry_failed"] is False
+    main(["curate", str(films), "--out", str(tmp_path / "out"), "--retry", "failed", "--quiet"])
+    assert seen["retry_failed"] is True
 
 
 @pytest.mark.parametrize("as_json", [False, True])
