@@ -18,12 +18,13 @@ from s2d import progress
 from s2d.curation.config import CurationConfig
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.plan import Source, find_sources, settle_duplicates
+from s2d.curation.retry import Reopened, finish_exchange, reopen
 from s2d.curation.staging import FOLDER, Staged, Staging, claimed
 from s2d.errors import S2DError
 from s2d.shards.reader import finished_shards, open_dataset, read_part
 from s2d.shards.schema import Provenance, read_metadata
 from s2d.shards.splits import check_apart
-from s2d.shards.writer import part_path, write_shard
+from s2d.shards.writer import make_shard, part_path, publish_shard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,14 +52,17 @@ def curate(
     out: str | Path,
     config: CurationConfig | None = None,
     executor: Executor | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> Summary:
     """Curate all files of `inputs` (videos, or folders to search through) into the data set folder `out`.
 
     Give the same call again to finish a run that was stopped, or to add new files. Each file gets one outcome: kept,
-    filtered or failed; no file stops the run. Raises S2DError when an input does not exist, `out` cannot be written,
+    filtered or failed; no file stops the run. With `retry_failed`, those that failed in an earlier run are worked on
+    again. Raises S2DError when an input does not exist, `out` cannot be written,
     is in use by another run or holds a data set of other settings, or the detector cannot be loaded.
     """
-    return curate_sources(find_sources(inputs, Path(out)), out, config, executor)
+    return curate_sources(find_sources(inputs, Path(out)), out, config, executor, retry_failed=retry_failed)
 
 
 def curate_sources(
@@ -66,6 +70,8 @@ def curate_sources(
     out: str | Path,
     config: CurationConfig | None = None,
     executor: Executor | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> Summary:
     """`curate` for videos that are found already, such as those of a recipe (`s2d.curation.recipes.plan_recipe`).
 
@@ -80,24 +86,38 @@ def curate_sources(
     # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
     staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
     with claimed(out):
-        return run(sources, staging, VideoWorker(config, staging), executor or LocalExecutor(), VIDEOS_PER_SHARD)
+        work, engine = VideoWorker(config, staging), executor or LocalExecutor()
+        return run(sources, staging, work, engine, VIDEOS_PER_SHARD, retry_failed)
 
 
-def run(sources: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> Summary:
-    """Deal with those of `sources` that the data set does not have yet; `work` stages the result of one video.
+def run(
+    sources: Sequence[Source],
+    staging: Staging,
+    work: Work,
+    executor: Executor,
+    per_shard: int,
+    retry_failed: bool = False,
+) -> Summary:
+    """Deal with those of `sources` that the data set does not have yet, or that failed and are to be tried again.
+
+    `work` stages the result of one video.
 
     The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
     """
     out = staging.folder.parent
+    finish_exchange(out, staging.folder)
     rows = _known_videos(out, staging.provenance)
     sides = [(row["identity"], row.get("split")) for row in rows]
     check_apart([*sides, *((source.identity, source.split) for source in sources)], f"cannot add to {out}")
     known = {row["video"]: (row["bytes"], None if row.get("span") else row["sha256"]) for row in rows}
     _remove_orphans(out)
+    reopened = reopen(out, sources) if retry_failed else []
+    for shard in reopened:
+        known = {video: facts for video, facts in known.items() if video not in shard.again}
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)
-    new = _work_through(todo, staging, work, executor, per_shard)
+    new = _work_through(_groups(todo, reopened, per_shard), staging, work, executor)
     staging.remove()
     changed = [source.video for source in sources if known.get(source.video, (source.bytes, ""))[0] != source.bytes]
     names = [source.video for source in sources]
@@ -137,15 +157,36 @@ def _remove_orphans(out: Path) -> None:
                 part.unlink()
 
 
-def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor: Executor, per_shard: int) -> int:
-    """Work on all of `todo` and publish group after group, each as soon as it and those before it are complete.
+@dataclass(frozen=True)
+class _Group:
+    """Videos that share a shard, in their order."""
+
+    sources: Sequence[Source]
+    replaces: Reopened | None = None
+    """The shard that holds them already, and others with them."""
+
+
+def _groups(todo: Sequence[Source], reopened: Sequence[Reopened], per_shard: int) -> deque[_Group]:
+    """Videos that are tried again keep their shard; the others are dealt out in their order."""
+    home = {video: number for number, shard in enumerate(reopened) for video in shard.again}
+    again: list[list[Source]] = [[] for _ in reopened]
+    for source in todo:
+        if source.video in home:
+            again[home[source.video]].append(source)
+    new = [source for source in todo if source.video not in home]
+    parts = (new[start : start + per_shard] for start in range(0, len(new), per_shard))
+    return deque([*map(_Group, again, reopened), *map(_Group, parts)])
+
+
+def _work_through(groups: deque[_Group], staging: Staging, work: Work, executor: Executor) -> int:
+    """Work on all videos and publish group after group, each as soon as it and those before it are complete.
 
     What a stopped run has left in the staging folder is taken over. Returns the number of files that were left to do.
     """
+    todo = [source for group in groups for source in group.sources]
     taken_over = {source.video for source in todo if not source.settled and staging.load(source) is not None}
     open_items = [source for source in todo if not source.settled and source.video not in taken_over]
     unfinished = {source.video for source in open_items}
-    groups = deque(todo[start : start + per_shard] for start in range(0, len(todo), per_shard))
     _publish_complete(groups, unfinished, staging)
     for source, result in progress.track(executor.map(work, open_items), "curating", len(open_items)):
         if isinstance(result, Failure):
@@ -155,19 +196,25 @@ def _work_through(todo: Sequence[Source], staging: Staging, work: Work, executor
     return len(todo) - len(taken_over)
 
 
-def _publish_complete(groups: deque[Sequence[Source]], unfinished: set[str], staging: Staging) -> None:
-    while groups and not any(source.video in unfinished for source in groups[0]):
+def _publish_complete(groups: deque[_Group], unfinished: set[str], staging: Staging) -> None:
+    while groups and not any(source.video in unfinished for source in groups[0].sources):
         _publish(groups.popleft(), staging)
 
 
-def _publish(group: Sequence[Source], staging: Staging) -> None:
+def _publish(group: _Group, staging: Staging) -> None:
     """Join the staged results of a group into one shard. Memory: the frames of one track."""
-    results = [_result(source, staging) for source in group]
+    results = [_result(source, staging) for source in group.sources]
+    if group.replaces:
+        results = group.replaces.joined({str(result.video["video"]): result for result in results})
     tracks = [row for result in results for row in result.tracks]
     frames = (table for result in results for table in result.frame_tables())
     videos = [result.video for result in results]
-    write_shard(staging.folder.parent, staging.provenance, videos, tracks, frames, staging.folder)
-    staging.discard(group)
+    shard = make_shard(staging.provenance, videos, tracks, frames, staging.folder)
+    if group.replaces:
+        group.replaces.exchange(shard, staging.folder)
+    else:
+        publish_shard(staging.folder.parent, shard, staging.folder)
+    staging.discard(group.sources)
 
 
 def _result(source: Source, staging: Staging) -> Staged:

@@ -16,7 +16,7 @@ def seen(monkeypatch):
     """The configuration that the command asked for."""
     asked = {}
 
-    def curate_sources(sources, out, config, executor):
+    def curate_sources(sources, out, config, executor, retry_failed):
         asked.update(config=config)
         return fake_curate_sources(sources, out)
 

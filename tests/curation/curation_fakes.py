@@ -87,9 +87,12 @@ def fake_curate(
     per_shard: int = 3,
     provenance: Provenance = PROVENANCE,
     pause: float = 0.0,
+    retry_failed: bool = False,
 ) -> Summary:
     """`curate` with FakeWork in the place of decoding, detecting and aligning."""
-    return fake_curate_sources(find_sources(inputs, Path(out)), out, executor, per_shard, provenance, pause)
+    return fake_curate_sources(
+        find_sources(inputs, Path(out)), out, executor, per_shard, provenance, pause, retry_failed
+    )
 
 
 def fake_curate_sources(
@@ -99,13 +102,15 @@ def fake_curate_sources(
     per_shard: int = 3,
     provenance: Provenance = PROVENANCE,
     pause: float = 0.0,
+    retry_failed: bool = False,
 ) -> Summary:
     """`curate_sources`, likewise."""
     out = Path(out)
     with claimed(out):
         staging = Staging(out / FOLDER, provenance)
-        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard)
+        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard, retry_failed)
 
 
 if __name__ == "__main__":
-    fake_curate([Path(sys.argv[1])], Path(sys.argv[2]), LocalExecutor(2), pause=float(sys.argv[3]))
+    films, folder, seconds, *more = sys.argv[1:]
+    fake_curate([Path(films)], folder, LocalExecutor(2), pause=float(seconds), retry_failed=bool(more))

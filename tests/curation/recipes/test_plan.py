@@ -135,3 +135,14 @@ def test_what_was_curated_whole_is_no_duplicate_of_its_clips(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "whole.mp4").write_text(TREES["hdtf"].files["videos/Radio11.mp4"])
     assert list(fake_curate([tmp_path / "mine"], tmp_path / "out").videos.outcome) == ["kept"]
+
+
+def test_a_missing_file_that_has_come_is_worked_on_with_retry(tmp_path):
+    fake_curate_sources(plan("hdtf", tmp_path / "root").sources, tmp_path / "out")
+    (tmp_path / "root" / "videos" / "Radio12.mp4").write_text("kept 1 c")
+    found = plan("hdtf", tmp_path / "root")
+    assert found.missing == []
+    summary = fake_curate_sources(found.sources, tmp_path / "out", retry_failed=True)
+    assert list(summary.videos.outcome) == ["kept"] * 5
+    fake_curate_sources(found.sources, tmp_path / "fresh")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
