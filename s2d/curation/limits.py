@@ -43,6 +43,7 @@ REASONS = {  # where there are plainer words than the column's
     "min_face_px": "face too small",
     "min_motion": "still picture",
     "min_nearest_distance": "near duplicate",
+    "min_box_share": "outside the box of the clip",
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from s2d.curation.clip import Clip
 from s2d.errors import S2DError
 from s2d.files import file_sha256
 
@@ -26,10 +27,10 @@ DUPLICATE = "duplicate"
 
 @dataclass(frozen=True)
 class Source:
-    """One file to curate."""
+    """One video to curate: a file, or a clip of one."""
 
     video: str
-    """Its name in the data set: the input's name and the path below it, with forward slashes."""
+    """Its name in the data set: the input's name and the path below it, with forward slashes; a clip adds #RANGE."""
     path: str
     identity: str
     bytes: int
@@ -38,6 +39,15 @@ class Source:
     """Hash of the content, where it had to be known beforehand."""
     settled: tuple[str, str, str] | None = None
     """(outcome, reason, detail) of a file that is not worth a look."""
+    split: str | None = None
+    """One of `s2d.shards.splits.SPLITS`, where the data set publishes one."""
+    clip: Clip | None = None
+    """The part of the file that is meant; None for all of it."""
+
+    @property
+    def stem(self) -> str:
+        """Short name for its tracks: the file's without extension, and the clip's range."""
+        return _utf8(Path(self.path).stem) + (f"#{self.clip.label}" if self.clip else "")
 
     def row(self, outcome: str, reason: str = "", detail: str = "", **facts: Any) -> dict[str, Any]:  # noqa: ANN401
         """A row of the videos table; `facts` are further columns of it."""
@@ -45,6 +55,8 @@ class Source:
             "video": self.video,
             "path": _utf8(self.path),
             "identity": self.identity,
+            "split": self.split,
+            "span": self.clip.label if self.clip else None,
             "sha256": self.sha256,
             "bytes": self.bytes,
             "outcome": outcome,
@@ -80,16 +92,16 @@ def _sources_of(given: Path, out: Path) -> list[Source]:
     asked = f"cannot curate {given}"
     if given.is_dir():
         name = given.resolve().name
-        files = sorted(_files_below(given, out), key=lambda path: path.relative_to(given).parts)
+        files = sorted(files_below(given, out), key=lambda path: path.relative_to(given).parts)
         if not files:
             raise S2DError(asked, "the folder holds no files", "give a folder of videos, or videos")
-        return [_source(path, Path(name) / path.relative_to(given)) for path in files]
+        return [_named(path, Path(name) / path.relative_to(given)) for path in files]
     if not given.exists():
         raise S2DError(asked, "no such file or folder", "check the path")
-    return [_source(given, Path(given.name))]
+    return [_named(given, Path(given.name))]
 
 
-def _files_below(folder: Path, out: Path) -> Iterator[Path]:
+def files_below(folder: Path, out: Path) -> Iterator[Path]:
     """Regular files, through links too, but through no folder twice; devices and pipes are left out.
 
     Folders that cannot be read come last, in the place of their files.
@@ -128,9 +140,13 @@ def _is_truth(path: Path) -> bool:
     return is_truth(path)
 
 
-def _source(path: Path, name: Path) -> Source:
-    video = _utf8(name.as_posix())
-    identity = _utf8(name.parts[1] if len(name.parts) > 2 else name.stem)
+def _named(path: Path, name: Path) -> Source:
+    return source_of(path, name.as_posix(), name.parts[1] if len(name.parts) > 2 else name.stem)
+
+
+def source_of(path: Path, name: str, identity: str) -> Source:
+    """A file as a source; one that cannot be read or is no video has its outcome settled."""
+    video, identity = _utf8(name), _utf8(identity)
     try:
         status = path.stat()
     except OSError as error:
@@ -157,16 +173,17 @@ def _same_file(one: str, other: str) -> bool:
 def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:
     """The same sources, where what repeats the content of an earlier one is settled: filtered, as a duplicate.
 
-    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here.
+    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here. Clips of
+    one file are told apart by their ranges, and left as they are.
     """
-    sizes = Counter(source.bytes for source in sources if not source.settled)
+    sizes = Counter(source.bytes for source in sources if not (source.settled or source.clip))
     sizes.update(size for size, sha256 in known.values() if sha256)
     first = {sha256: video for video, (_, sha256) in known.items() if sha256}
     return [_settled_if_known(source, first) if sizes[source.bytes] > 1 else source for source in sources]
 
 
 def _settled_if_known(source: Source, first: dict[str, str]) -> Source:
-    if source.settled:
+    if source.settled or source.clip:
         return source
     try:
         source = replace(source, sha256=file_sha256(source.path))

@@ -50,13 +50,15 @@ class Staged:
     video: Row
     tracks: Sequence[Row]
     frames: Path
+    groups: Sequence[int] | None = None
+    """Row groups of `frames` that belong to the tracks; None where all of them do."""
 
     def frame_tables(self) -> Iterator[pa.Table]:
         """The frames, one table per track, read one at a time."""
         if not self.tracks:
             return
         with pq.ParquetFile(self.frames) as file:
-            for number in range(file.num_row_groups):
+            for number in range(file.num_row_groups) if self.groups is None else self.groups:
                 yield file.read_row_group(number)
 
 

@@ -89,10 +89,11 @@ class _Video:
     def _judged(self) -> dict[str, Any]:
         self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
         with VideoReader(self._source.path) as reader:
-            self._facts |= _about(reader)
+            first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
+            self._facts |= _about(reader, first, stop)
             refusal = self._config.filters.of_videos.refused(self._facts)
             if refusal is None:
-                found = self._find(reader)
+                found = self._find(reader, first, stop)
                 refusal = self._config.filters.of_videos.refused(self._facts)
             if refusal is not None:
                 return self._filtered(refusal)
@@ -100,9 +101,10 @@ class _Video:
                 self._take(track, reader)
         return self._verdict(found)
 
-    def _find(self, reader: VideoReader) -> FoundTracks:
-        survey = Survey(reader)
-        found = find_tracks(reader, self._detector, min_frames=self._least_detections(), look=survey.update)
+    def _find(self, reader: VideoReader, first: int, stop: int) -> FoundTracks:
+        clip, least = self._source.clip, self._least_detections()
+        survey = Survey(reader, first, stop, clip.box if clip else None)
+        found = find_tracks(reader, self._detector, min_frames=least, first=first, stop=stop, look=survey.update)
         counts = {"shots": found.shots, "face_frames": found.frames_with_face, "brief_faces": found.dropped}
         self._facts |= survey.measures() | counts
         return found
@@ -113,7 +115,7 @@ class _Video:
 
     def _take(self, track: Track, reader: VideoReader) -> None:
         """Measure a track, align it, write its frames; what breaks a limit is left out as soon as that is known."""
-        row = self._row(track, reader.fps) | quality.of_detections(track)
+        row = self._row(track, reader.fps) | quality.of_detections(track) | self._in_box(track, reader)
         refusal = self._config.filters.refused(row)
         if refusal is None:
             passing = _Passing(reader, track, self._config)
@@ -127,12 +129,18 @@ class _Video:
         else:
             self._refused.append((track, refusal))
 
+    def _in_box(self, track: Track, reader: VideoReader) -> dict[str, float | None]:
+        """Whether a track is of the face that the clip's box is around."""
+        clip = self._source.clip
+        return {"box_share": clip.box_share(track.boxes, reader.width, reader.height) if clip else None}
+
     def _row(self, track: Track, fps: float) -> dict[str, Any]:
-        stem, content = Path(self._source.video).stem, self._facts["sha256"][:12]
+        content = self._facts["sha256"][:12]
         return {
-            "track_id": f"{stem}-{content}-{track.shot:03}-{track.face:02}",
+            "track_id": f"{self._source.stem}-{content}-{track.shot:03}-{track.face:02}",
             "video": self._source.video,
             "identity": self._source.identity,
+            "split": self._source.split,
             "fps": fps,
             "start_time": float(track.times[0]),
             "end_time": float(track.times[-1]),
@@ -176,11 +184,11 @@ class _Passing:
             yield frame
 
 
-def _about(reader: VideoReader) -> dict[str, Any]:
-    """What the container says, with the duration of the last frame taken as the average."""
-    seconds = float(reader.times[-1] - reader.times[0]) + 1.0 / reader.fps
+def _about(reader: VideoReader, first: int, stop: int) -> dict[str, Any]:
+    """What the container says of these frames, with the duration of the last one taken as the average."""
+    seconds = float(reader.times[stop - 1] - reader.times[first]) + 1.0 / reader.fps
     size = {"width": reader.width, "height": reader.height}
-    return {**size, "fps": float(reader.fps), "frames": len(reader), "seconds": seconds}
+    return {**size, "fps": float(reader.fps), "frames": stop - first, "seconds": seconds}
 
 
 def _span(track: Track) -> dict[str, int]:

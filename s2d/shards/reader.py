@@ -266,16 +266,16 @@ def _flattened(table: pa.Table, name: str) -> npt.NDArray[Any]:
 
 def _frame(files: Sequence[Path], schema: pa.Schema, order: list[str]) -> pd.DataFrame:
     tables = _at_once(read_part, files)
-    table = pa.concat_tables([_complete(part, schema) for part in tables] or [schema.empty_table()])
+    table = pa.concat_tables([_complete(part, schema).cast(schema) for part in tables] or [schema.empty_table()])
     return _pandas(table.sort_by([(name, "ascending") for name in order]).replace_schema_metadata(None))
 
 
 def _complete(part: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The columns of `schema`, null where they are newer than the part; raises KeyError for one that must be there."""
+    """The columns of `schema`; those that an older s2d did not know are null."""
     for field in schema:
         if field.nullable and field.name not in part.column_names:
             part = part.append_column(field, pa.nulls(part.num_rows, field.type))
-    return part.select(schema.names).cast(schema)
+    return part.select(schema.names)
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:

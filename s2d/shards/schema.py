@@ -29,6 +29,7 @@ from s2d.landmarks import layout
 SCHEMA_VERSION = "1"
 TABLES = ("videos", "tracks", "frames")
 OUTCOMES = ("kept", "filtered", "failed")
+_SPLIT = "train, val or test, where the data set publishes a split; null elsewhere"
 _PERCENT = "% of inter-ocular"
 _PER_FRAME_2 = "% of inter-ocular / frame^2"
 UNITS = {
@@ -72,7 +73,9 @@ VIDEOS = pa.schema(
     [
         _column("video", pa.string(), "name in the data set: the input's name and the path below it"),
         _column("path", pa.string(), "path of the file as it was given"),
-        _column("identity", pa.string(), "who is seen: first folder below the input, else the file's name"),
+        _column("identity", pa.string(), "who is seen: by the recipe, or first folder below the input or file's name"),
+        _column("split", pa.string(), _SPLIT, nullable=True),
+        _column("span", pa.string(), "the part of the file, as in its name; null for all of it", nullable=True),
         _column("sha256", pa.string(), "hash of the file's content; null where it was not read", nullable=True),
         _column("bytes", pa.int64(), "size of the file", "byte"),
         _column("outcome", pa.string(), "kept, filtered or failed"),
@@ -83,8 +86,8 @@ VIDEOS = pa.schema(
         _column("width", pa.int32(), "width as displayed", "pixel", nullable=True),
         _column("height", pa.int32(), "height as displayed", "pixel", nullable=True),
         _column("fps", pa.float64(), "average frame rate", "1/second", nullable=True),
-        _column("frames", pa.int64(), "frames in the video", "count", nullable=True),
-        _column("seconds", pa.float64(), "duration of the video", "second", nullable=True),
+        _column("frames", pa.int64(), "frames in the video or clip", "count", nullable=True),
+        _column("seconds", pa.float64(), "duration of the video or clip", "second", nullable=True),
         _column("shots", pa.int32(), "shots between cuts", "count", nullable=True),
         _column("face_frames", pa.int64(), "frames in which a face was found", "count", nullable=True),
         _column("brief_faces", pa.int32(), "faces seen too briefly to make a track", "count", nullable=True),
@@ -107,6 +110,7 @@ TRACKS = pa.schema(
         _column("track_id", pa.string(), "unique name: file name, content hash, shot and face"),
         _column("video", pa.string(), "name of the video in the videos table"),
         _column("identity", pa.string(), "who is seen, as in the videos table"),
+        _column("split", pa.string(), _SPLIT, nullable=True),
         _column("shot", pa.int32(), "number of the shot in its video, from 0"),
         _column("face", pa.int32(), "number of the track in its shot, from 0"),
         _column("start_frame", pa.int64(), "first frame number in the video"),
@@ -122,6 +126,7 @@ TRACKS = pa.schema(
         _column("detector", pa.string(), "detector that found it"),
         _measure("face_px", "median of the longer side of the face box", "video pixel"),
         _measure("interocular_px", "median distance of the outer eye corners", "video pixel"),
+        _measure("box_share", "share of detections in the box that the clip was published with", "0 to 1"),
         _measure("sharpness", "median over frames of s2d.curation.quality.sharpness", "1"),
         _measure("brightness", "median over frames of the face's mean luma", "0 to 1"),
         _measure("yaw_min", "smallest yaw; positive is to the image's right", "degree"),

@@ -113,25 +113,52 @@ def write_shard(
     frames: Iterable[pa.Table],
     scratch: Path,
 ) -> str:
-    """Write one shard below `folder` and return its id; `frames` gives one table per row of `tracks`, in that order.
+    """Write one shard below `folder` and return its id; see `make_shard` and `publish_shard`. Raises WriteError."""
+    shard = make_shard(provenance, videos, tracks, frames, scratch)
+    publish_shard(folder, shard, scratch)
+    return shard
 
-    The three parts are made in `scratch` (a folder of the same file system) and only then renamed into place, the
-    videos part last: whatever moment the machine stops at, readers see the shard whole or not at all.
-    Raises WriteError.
+
+def make_shard(
+    provenance: Provenance,
+    videos: Sequence[Row],
+    tracks: Sequence[Row],
+    frames: Iterable[pa.Table],
+    scratch: Path,
+) -> str:
+    """Make the three parts of a shard in the folder `scratch`, flushed to the disk, and return the shard's id.
+
+    `frames` gives one table per row of `tracks`, in that order. Raises WriteError.
     """
     shard = shard_id(provenance, videos)
-    made = {table: scratch / f"{table}-{shard}.tmp" for table in TABLES}
+    made = {table: scratch_path(scratch, table, shard) for table in TABLES}
     with FramesWriter(made["frames"], provenance) as writer:
         for table in frames:
             writer.write(table)
     _write_rows(made["tracks"], provenance.schema("tracks"), tracks)
     _write_rows(made["videos"], provenance.schema("videos"), videos)
-    with writing(folder):
+    with writing(scratch):
         for path in made.values():
             sync(path)
-        for name in ("frames", "tracks", "videos"):
-            _publish(made[name], part_path(folder, name, shard))
     return shard
+
+
+def publish_shard(folder: Path, shard: str, scratch: Path) -> None:
+    """Rename the parts of a shard from `scratch` (on the same file system) into place, the videos part last.
+
+    Whatever moment the machine stops at, readers see the shard whole or not at all; what was renamed before it stopped
+    may be missing in `scratch`. Raises WriteError.
+    """
+    with writing(folder):
+        for name in ("frames", "tracks", "videos"):
+            made = scratch_path(scratch, name, shard)
+            if made.exists():
+                _publish(made, part_path(folder, name, shard))
+
+
+def scratch_path(scratch: Path, table: str, shard: str) -> Path:
+    """Where the part of `table` stands until its shard is published."""
+    return scratch / f"{table}-{shard}.tmp"
 
 
 def _publish(made: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from s2d.cli import main
+from s2d.curation.executors.process import Limits
 from s2d.curation.limits import columns
 from tests.curation.conftest import films  # noqa: F401 - a fixture
 from tests.curation.curation_fakes import fake_curate
@@ -17,8 +18,8 @@ def seen(monkeypatch):
     """The configuration and executor that the command asked for."""
     asked = {}
 
-    def curate(inputs, out, config, executor):
-        asked.update(config=config, executor=executor)
+    def curate(inputs, out, config, executor, retry_failed):
+        asked.update(config=config, executor=executor, retry_failed=retry_failed)
         return fake_curate(inputs, out)
 
     monkeypatch.setattr("s2d.curation.pipeline.curate", curate)
@@ -59,7 +60,20 @@ def test_a_changed_file_is_mentioned(films, tmp_path, capsys, seen):  # noqa: F8
 
 
 def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
-    options = ["--detector", "dlib", "--workers", "3", "--timeout", "9", "--crop-size", "128", "--min-frames", "2"]
+    options = [
+        "--detector",
+        "dlib",
+        "--workers",
+        "3",
+        "--timeout",
+        "9",
+        "--memory-limit",
+        "2",
+        "--crop-size",
+        "128",
+        "--min-frames",
+        "2",
+    ]
     main(
         ["curate", str(films), "--out", str(tmp_path / "out"), *options, "--min-face-px", "99", "--no-jpeg", "--quiet"]
     )
@@ -68,7 +82,10 @@ def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
     assert (config.detector, config.crop_size, filters.value("min_frames")) == ("dlib", 128, 2)
     assert filters.value("min_face_px") == 99.0
     assert config.jpeg is False
-    assert (executor.workers, executor.timeout) == (3, 9)
+    assert (executor.workers, executor.limits) == (3, Limits(9, 2))
+    assert seen["retry_failed"] is False
+    main(["curate", str(films), "--out", str(tmp_path / "out"), "--retry", "failed", "--quiet"])
+    assert seen["retry_failed"] is True
 
 
 def test_options_go_before_the_settings_of_a_file(films, tmp_path, seen):  # noqa: F811

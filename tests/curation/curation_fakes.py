@@ -56,6 +56,7 @@ class FakeWork:
             frame_table(track_id, np.arange(frames), np.arange(frames) / 25, points, points, score, valid, pictures)
         )
         row = {"track_id": track_id, "video": source.video, "identity": source.identity, "shot": 0, "face": number}
+        row["split"] = source.split
         row |= {"start_frame": 0, "end_frame": frames - 1, "start_time": 0.0, "end_time": 0.16, "fps": 25.0}
         row |= {"frames": frames, "crop_left": 0, "crop_top": 0, "crop_side": 64, "detector": "fake"}
         return row | {"sharpness": float(rng.random())}
@@ -86,13 +87,30 @@ def fake_curate(
     per_shard: int = 3,
     provenance: Provenance = PROVENANCE,
     pause: float = 0.0,
+    retry_failed: bool = False,
 ) -> Summary:
     """`curate` with FakeWork in the place of decoding, detecting and aligning."""
-    sources, out = find_sources(inputs, Path(out)), Path(out)
+    return fake_curate_sources(
+        find_sources(inputs, Path(out)), out, executor, per_shard, provenance, pause, retry_failed
+    )
+
+
+def fake_curate_sources(
+    sources: list[Source],
+    out: str | Path,
+    executor: Executor | None = None,
+    per_shard: int = 3,
+    provenance: Provenance = PROVENANCE,
+    pause: float = 0.0,
+    retry_failed: bool = False,
+) -> Summary:
+    """`curate_sources`, likewise."""
+    out = Path(out)
     with claimed(out):
         staging = Staging(out / FOLDER, provenance)
-        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard)
+        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard, retry_failed)
 
 
 if __name__ == "__main__":
-    fake_curate([Path(sys.argv[1])], Path(sys.argv[2]), LocalExecutor(2), pause=float(sys.argv[3]))
+    films, folder, seconds, *more = sys.argv[1:]
+    fake_curate([Path(films)], folder, LocalExecutor(2), pause=float(seconds), retry_failed=bool(more))

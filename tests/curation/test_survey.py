@@ -85,6 +85,28 @@ def test_other_takes_of_the_same_face_in_the_same_place_are_not(tmp_path):
     assert min(apart) > 1.25 * LIMIT, apart
 
 
+def test_two_boxes_of_one_moment_are_no_copies_and_boxes_may_reach_outside(tmp_path, original):
+    path = tmp_path / "original.mp4"
+    made = []
+    for box in ((0.0, 0.0, 0.4, 0.5), (0.5, 0.4, 1.0, 1.0), (0.9, -0.2, 1.3, 0.4), (1.0, 1.0, 1.2, 1.2)):
+        with VideoReader(path) as reader:
+            survey = Survey(reader, box=box)
+            for frame in reader.frames():
+                survey.update(frame)
+        made.append(survey.measures())
+    assert distance(made[0], made[1]) > LIMIT
+    assert len({row["fingerprint"] for row in made}) == 4
+
+
+def test_a_part_of_a_video_is_measured_as_if_it_were_alone(tmp_path, original):
+    with VideoReader(tmp_path / "original.mp4") as reader:
+        survey = Survey(reader, 10, 40)
+        frames = list(reader.frames(10, 40))
+        for frame in frames:
+            survey.update(frame)
+    assert distance(survey.measures(), measured(tmp_path / "part.mp4", iter(frames))) < 0.1
+
+
 @pytest.mark.parametrize("frames", [1, 2, 5])
 def test_a_video_of_few_frames_has_one_too(tmp_path, frames):
     made = measured(tmp_path / "a.mp4", iter(list(take(0))[:frames]))
