@@ -30,7 +30,7 @@ class Copies:
     def __init__(self, filters: Filters) -> None:
         self._filters = filters.of_videos
         self._names: list[str] = []
-        self._words = np.empty((64, BITS // 32), np.uint32)
+        self._words = np.empty((BITS // 32, 64), np.uint32)
         self._seconds = np.empty(64)
 
     def add_published(self, out: Path) -> None:
@@ -63,19 +63,22 @@ class Copies:
         if not row.get("fingerprint") or not count:
             return {}
         apart = np.abs(self._seconds[:count] - row["seconds"])
-        (alike,) = np.nonzero(apart <= SAME_DURATION * row["seconds"])
-        if not len(alike):
+        distance = distances(as_words(row["fingerprint"]), self._words[:, :count])
+        distance[apart > SAME_DURATION * row["seconds"]] = np.inf
+        least = float(distance.min())
+        if least == np.inf:
             return {}
-        distance = distances(as_words(row["fingerprint"]), self._words[alike])
-        names = [self._names[index] for index in alike[distance == distance.min()]]
-        return {"nearest_video": min(names), "nearest_distance": float(distance.min())}
+        return {
+            "nearest_video": min(self._names[index] for index in np.flatnonzero(distance == least)),
+            "nearest_distance": least,
+        }
 
     def _add(self, row: Mapping[str, Any]) -> None:
         if not row.get("fingerprint"):
             return
         count = len(self._names)
         if count == len(self._seconds):
-            self._words = np.concatenate([self._words, np.empty_like(self._words)])
+            self._words = np.concatenate([self._words, np.empty_like(self._words)], axis=1)
             self._seconds = np.concatenate([self._seconds, np.empty_like(self._seconds)])
-        self._words[count], self._seconds[count] = as_words(row["fingerprint"]), row["seconds"]
+        self._words[:, count], self._seconds[count] = as_words(row["fingerprint"]), row["seconds"]
         self._names.append(row["video"])

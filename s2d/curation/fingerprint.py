@@ -69,9 +69,9 @@ def as_words(fingerprint: str) -> Words:
 
 
 def distances(one: Words, others: Words) -> Array:
-    """Share of bits in which `one` (W,) differs from each of `others` (N, W): 0 the same, about 0.5 unrelated.
+    """Share of bits in which `one` (W,) differs from each of `others` (W, N): 0 the same, about 0.5 unrelated.
 
-    >>> distances(as_words("ff" * 8), np.stack([as_words("ff" * 8), as_words("0f" * 8)]))
+    >>> distances(as_words("ff" * 8), np.stack([as_words("ff" * 8), as_words("0f" * 8)], axis=1))
     array([0. , 0.5])
     """
-    return np.asarray(np.bitwise_count(one ^ others).sum(axis=1) / (32 * others.shape[1]))
+    return np.asarray(np.bitwise_count(one[:, None] ^ others).sum(axis=0, dtype=np.uint16) / (32 * len(one)))

@@ -46,7 +46,7 @@ def measured(path: Path, frames: Iterator[Image], fps: int = 25) -> dict[str, ob
 
 def distance(one: dict[str, object], other: dict[str, object]) -> float:
     words = [as_words(str(row["fingerprint"])) for row in (one, other)]
-    return float(distances(words[0], words[1][None])[0])
+    return float(distances(words[0], words[1][:, None])[0])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import skimage.data
 from s2d import progress
 from s2d.curation import worker
 from s2d.curation.config import CurationConfig
-from s2d.curation.limits import parse_filters
+from s2d.curation.limits import DEFAULTS, parse_filters
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import find_sources
 from s2d.curation.staging import FOLDER, Staging, claimed
@@ -125,6 +125,56 @@ def test_a_kept_video_in_full(only, tmp_path):
     raw = np.stack([crop.points(faces[0].points, 256) for faces in script])
     np.testing.assert_allclose(stored.raw, raw, atol=1e-3)
     assert np.abs(stored.aligned - raw).mean() < 2
+
+
+def test_every_frame_has_its_measures(only, tmp_path):
+    script = steady()
+    script[7] = []
+    only(film(tmp_path / "talk.mp4"), script)
+    dataset = open_dataset(tmp_path / "out")
+    track = dataset.tracks().iloc[0]
+    measures = dataset.frames(track.track_id).measures
+    for name, values in measures.items():
+        missing = [7] if name in ("sharpness", "brightness", "disagreement") else []
+        assert np.flatnonzero(np.isnan(values)).tolist() == missing, name
+    assert (measures["yaw"].min(), measures["yaw"].max()) == (track.yaw_min, track.yaw_max)
+    assert np.nanmedian(measures["sharpness"]) == pytest.approx(track.sharpness)
+    assert track.disagreement == pytest.approx(np.nanmedian(measures["disagreement"]))
+
+
+def test_a_still_picture_is_filtered_but_not_a_single_frame(curate, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    with VideoWriter(folder / "still.mp4", SIZE, SIZE, 25) as writer:
+        for _ in range(FRAMES):
+            writer.write(PHOTO[40 : 40 + SIZE, 150 : 150 + SIZE])
+    film(folder / "moving.mp4")
+    script = [*steady(), *([[a_face(60, 40, 70)]] * FRAMES)]
+    rows = curate(folder, script).videos.set_index("video")
+    assert rows.outcome["set/moving.mp4"] == "kept"
+    still = rows.loc["set/still.mp4"]
+    assert (still.outcome, still.reason, still.limit) == ("filtered", "still picture", DEFAULTS["min_motion"])
+    assert still.value < 0.02
+
+
+def test_a_video_that_breaks_a_limit_on_videos_is_not_even_looked_at(only, tmp_path):
+    path = film(tmp_path / "talk.mp4")
+    row = only(path, [RuntimeError("was looked at")], min_width=SIZE + 1)
+    assert (row.outcome, row.reason, row.value, row.limit) == ("filtered", "width too low", SIZE, SIZE + 1)
+    assert row.detail == f"width is {SIZE}, the least is {SIZE + 1}"
+    assert len(row.filtered_tracks) == 0
+
+
+def test_black_bars_are_measured_and_may_be_limited(only, tmp_path):
+    path = tmp_path / "talk.mp4"
+    with VideoWriter(path, SIZE, SIZE + 40, 25) as writer:
+        for n in range(FRAMES):
+            writer.write(np.pad(PHOTO[40 : 40 + SIZE, 150 + n : 150 + n + SIZE], ((20, 20), (0, 0), (0, 0))))
+    script = [[a_face(60 - n, 60, 70)] for n in range(FRAMES)]
+    row = only(path, script, max_bar_share=0.1)
+    assert (row.bar_top, row.bar_bottom, row.bar_left, row.bar_right) == (20, 20, 0, 0)
+    assert (row.outcome, row.reason, row.limit) == ("filtered", "bar_share too high", 0.1)
+    assert row.value == pytest.approx(0.2)
 
 
 def test_what_the_data_set_says_of_its_making(only, tmp_path):
