@@ -29,10 +29,10 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
     {
         "min_frames": 15,  # half a second: nothing can be aligned over time, nor learnt of motion, in less
         "min_face_px": 64,  # a lid is one pixel high there; mesh landmarks of smaller faces are guesses
-        # A photo shown as video: 0.02 at most, however it is coded. Real faces: 0.11 at least, in half a second and
-        # coded at crf 35. Photos that are panned, or have grain, are told by min_expression instead: 0.35 refuses all
-        # of these, but also 4 % of the 2-second stretches of real talk, so it is off.
-        "min_motion": 0.05,
+        # A photo shown as video: 0.24 at most, with grain or small, else 0.02. Real faces: 0.45 at least in a second,
+        # and a half second with less moves nothing to learn from. Photos that are panned or zoomed are told by
+        # min_expression instead: 0.35 refuses all of these, but also 4 % of 2-second stretches of talk, so it is off.
+        "min_motion": 0.3,
         # Copies in another encoding, size, rate or frame: 0.22 at most, of 91; two stretches of one recording: 0.30 at
         # least, of 183; other clips 0.39. A copy in two places leaks from a training into a test set.
         "min_nearest_distance": 0.2,
