@@ -113,11 +113,11 @@ class PictureMeter:
         luma = face_luma(frame, box)
         self._sharpness.append(np.nan if luma is None else sharpness(luma))
         self._brightness.append(np.nan if luma is None else float(luma.mean()))
-        cells = self._cells(frame)
+        cells = self.cells(frame)
         self._sum += cells
         self._squares += np.square(cells)
 
-    def _cells(self, frame: Image) -> Array:
+    def cells(self, frame: Image) -> Array:
         """Mean luma of CELLS x CELLS parts of the crop, 0 to 255."""
         small = cv2.cvtColor(self._crop.image(frame, 4 * CELLS), cv2.COLOR_RGB2GRAY)
         return np.asarray(small.astype(np.float64).reshape(CELLS, 4, CELLS, 4).mean(axis=(1, 3)))
