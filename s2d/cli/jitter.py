@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from s2d.landmarks.comparison import ComparedTrack, Comparison, Method
     from s2d.landmarks.jitter import Figures
 
-CLIPS, FRAMES = 4, 90
+CLIPS, FRAMES, DETECTOR = 4, 90, "mesh"
 SYNTHETIC = "the clips' own motion"  # what the truth is where no file holds it
 OVERLAID = ("raw", "aligned")  # unless --methods says otherwise
 MOST_BESIDE = 3  # methods in a table that has room for meanings
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d jitter`."""
     from s2d.evaluation.stored import MOST_TRACKS
     from s2d.landmarks.comparison import METHODS
+    from s2d.landmarks.synthetic import VARIANTS
 
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("input", nargs="?", metavar="VIDEO|DIR", help="video, data set or frames file of one")
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)} (default: all)"
     )
-    parser.add_argument("--detector", default="mesh", help="landmark detector of a video (default: mesh)")
+    parser.add_argument("--detector", metavar="NAME", help=f"landmark detector of a video (default: {DETECTOR})")
     parser.add_argument(
         "--track", metavar="ID", help=f"one track of a data set (default: all, or {MOST_TRACKS} evenly spread)"
     )
@@ -53,14 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlay", metavar="MP4", help="write the longest track with the points of raw and aligned, or of --methods"
     )
     parser.add_argument("--report", metavar="HTML", help="write figures, plots and the hardest frames as one page")
+    parser.add_argument("--clips", type=at_least(1), metavar="N", help=f"with --synthetic (default: {CLIPS})")
     parser.add_argument(
-        "--clips", type=at_least(1), default=CLIPS, metavar="N", help=f"with --synthetic (default: {CLIPS})"
+        "--variants",
+        nargs="+",
+        choices=tuple(VARIANTS),
+        metavar="NAME",
+        help=f"with --synthetic, in turn; of {', '.join(VARIANTS)} (default: all)",
     )
-    parser.add_argument("--variants", nargs="+", metavar="NAME", help="with --synthetic, taken in turn (default: all)")
     parser.add_argument(
         "--still", metavar="IMAGE|DIR", help="with --synthetic: the face, or faces in turn (skimage's astronaut)"
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, help="with --synthetic (default: 0)")
+    parser.add_argument("--seed", type=at_least(0), metavar="S", help="with --synthetic (default: 0)")
     parser.set_defaults(usage_error=parser.error)
 
 
@@ -82,12 +87,13 @@ def run(args: argparse.Namespace) -> None:
     """Measure, write what is asked for, and print."""
     from s2d.cli.output import emit
     from s2d.errors import S2DError
+    from s2d.landmarks.extract import MIN_FRAMES
 
     _check(args)
     measured = _measure(args)
     comparison = measured.comparison
     if not comparison.tracks:
-        why = "no face was found" + (" where its truth says" if measured.truth else "")
+        why = f"no face was found in {MIN_FRAMES} frames or more" + (" where its truth says" if measured.truth else "")
         raise S2DError(f"cannot measure {measured.name}", why, "give a video with a face")
     _write(args, measured)
     result: dict[str, Any] = {
@@ -114,10 +120,16 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.track and (args.synthetic or not is_dataset(args.input)):
         args.usage_error("--track chooses in a data set; give its folder")
-    if not args.synthetic and (args.clips != CLIPS or args.variants or args.still or args.seed):
+    clips = (args.clips, args.variants, args.still, args.seed)
+    if not args.synthetic and any(option is not None for option in clips):
         args.usage_error("--clips, --variants, --still and --seed say which clips --synthetic makes")
+    if args.detector is not None and not args.synthetic and is_dataset(args.input):
+        args.usage_error("--detector looks at a video; a data set has the landmarks of the one it was made with")
     if args.overlay and len(_overlaid(args)) < 2:
         args.usage_error("--overlay puts methods side by side; name two or more --methods")
+    named = [Path(name).resolve() for name in (args.input, *(getattr(args, name) for name in OUTPUTS)) if name]
+    if len(set(named)) < len(named):
+        args.usage_error("--plot, --overlay and --report would replace the input, or one another; name other files")
     if args.plot:
         check_format(args.plot)
     if args.overlay:
@@ -138,7 +150,8 @@ def _measure(args: argparse.Namespace) -> Measured:
 
     methods = {name: METHODS[name] for name in args.methods or METHODS}
     if args.synthetic:
-        return Measured(_synthetic(args, methods), f"synthetic x {args.clips}", args.detector, SYNTHETIC)
+        clips = args.clips or CLIPS
+        return Measured(_synthetic(args, clips, methods), f"synthetic x {clips}", args.detector or DETECTOR, SYNTHETIC)
     if not is_dataset(args.input):
         return _video(args, methods)
     dataset = open_dataset(args.input)
@@ -155,11 +168,12 @@ def _video(args: argparse.Namespace, methods: Mapping[str, Method]) -> Measured:
 
     beside = truth_path(args.input)
     truth = read_truth(beside) if is_truth(beside) else None
-    compared = compare_video(args.input, make_detector(args.detector), truth, methods)
-    return Measured(compared, args.input, args.detector, str(beside) if truth else None)
+    detector = args.detector or DETECTOR
+    compared = compare_video(args.input, make_detector(detector), truth, methods)
+    return Measured(compared, args.input, detector, str(beside) if truth else None)
 
 
-def _synthetic(args: argparse.Namespace, methods: Mapping[str, Method]) -> Comparison:
+def _synthetic(args: argparse.Namespace, clips: int, methods: Mapping[str, Method]) -> Comparison:
     """All tracks of the clips; variants, stills and seeds taken in turn."""
     from s2d import progress
     from s2d.landmarks.comparison import Comparison, compare_clip
@@ -167,13 +181,13 @@ def _synthetic(args: argparse.Namespace, methods: Mapping[str, Method]) -> Compa
     from s2d.landmarks.synthetic import VARIANTS
     from s2d.landmarks.synthetic.folder import clip_of_still, find_stills
 
-    detector = make_detector(args.detector)
+    detector = make_detector(args.detector or DETECTOR)
     stills = find_stills(args.still) if args.still else [None]
     variants = args.variants or list(VARIANTS)
     tracks: list[ComparedTrack] = []
-    for number in progress.track(range(args.clips), "synthetic clips", args.clips):
+    for number in progress.track(range(clips), "synthetic clips", clips):
         variant, still = variants[number % len(variants)], stills[number % len(stills)]
-        clip = clip_of_still(still, variant, args.seed + number, frames=FRAMES)
+        clip = clip_of_still(still, variant, (args.seed or 0) + number, frames=FRAMES)
         tracks += compare_clip(clip, detector, methods).tracks
     return Comparison(tracks)
 

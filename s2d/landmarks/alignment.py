@@ -7,8 +7,9 @@ For each track, the points x minimise
 
 with detections d and optical flow f, all in a crop that follows the head. A detection is right on average but trembles;
 flow is exact from frame to frame but drifts; heads do not shiver, which the weak last term says. Their weights per part
-of the face stand in `weights.py`, the flow in `flow.py`, the linear system in `solver.py`. rho is robust (Geman and
-McClure), by iterated reweighting.
+of the face stand in `weights.py`, the flow in `flow.py`, the linear system in `solver.py`. rho is robust (Charbonnier
+et al. 1994), by iterated reweighting. It is convex, so that there is one solution: under a rho that lets far detections
+go altogether, flow that a passing hand drags off holds the landmark there for hundreds of frames.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class AlignmentParameters:
     """What becomes of the flow."""
     sigma: float = 1.0
     """Smoothing over time, in frames, of the detections where they only say where to look."""
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     """Changes with every change of the method that its parameters do not show."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -122,11 +123,11 @@ def estimate(
     """Points (T, 70, 2): solve, weigh the detections by their distance, solve again."""
     present = np.isfinite(detections[..., 0])
     weight = present / column(parameters.parts, "detection") ** 2
-    rejection = column(parameters.parts, "rejection")
+    reach = column(parameters.parts, "reach")
     points = solve(*_anchored(detections, weight, anchor), links, stiffness)
     for _ in range(parameters.rounds):
         distance = np.linalg.norm(np.where(present[..., None], points - detections, 0.0), axis=-1)
-        trusted = weight / (1 + (distance / rejection) ** 2) ** 2
+        trusted = weight / np.sqrt(1 + (distance / reach) ** 2)
         points = solve(*_anchored(detections, trusted, anchor), links, stiffness)
     return points
 

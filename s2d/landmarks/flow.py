@@ -34,6 +34,8 @@ class FlowParameters:
     """Standard deviation of the blur before the flow: noise and compression blocks cost more than detail helps."""
     finest_scale: int = 1
     """Pyramid level at which the flow stops: 0 full resolution, 1 half, ... ; each level costs four times the next."""
+    stride: int = 5
+    """Distance of DIS's 8 x 8 patches, in pixels of the finest level: as exact as the preset's 4, a third faster."""
     steps: tuple[int, ...] = (1, 3)
     """Frames between the two pictures of a link."""
     tolerance: float = 0.5
@@ -110,6 +112,7 @@ class FlowEngine:
         self._parameters = parameters
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setFinestScale(parameters.finest_scale)
+        self._dis.setPatchStride(parameters.stride)
 
     def view(self, frame: Image, region: Region, area: Crop, probes: Float32) -> FlowView:
         size = self._parameters.size

@@ -42,7 +42,10 @@ class LinkParameters:
 def make_links(
     flow: FlowLinks, points: Array, table: tuple[PartWeights, ...], parameters: LinkParameters
 ) -> dict[int, Links]:
-    """Links for each step of the flow. `points` (T, 70, 2) are smoothed detections without gaps, in crop pixels."""
+    """Links for each step of the flow. `points` (T, 70, 2) are smoothed detections without gaps, in crop pixels.
+
+    Landmarks that are not known are NaN in `points`; their links are finite, and so are those of all others.
+    """
     variance = column(table, "flow") ** 2
     rigid = column(table, "rigid") == 1
     links = {}
@@ -74,7 +77,7 @@ def hidden_share(flow: FlowLinks, points: Array, table: tuple[PartWeights, ...],
         head = head_motion(points[:-1], flow.shift[1], flow.trust[1])
         own = _own_share(flow.shift[1], head, points[1:] - points[:-1], rigid, parameters)
         judged = [*np.flatnonzero(rigid), *MOUTH]
-        covered[1:] = 1 - own[:, judged].mean(axis=1)
+        covered[1:] = 1 - np.nanmean(own[:, judged], axis=1)  # NaN: lips that the detector never gives
     return covered
 
 
@@ -90,6 +93,7 @@ def _own_share(
     limit = parameters.stray + 2 * np.median(stray[:, rigid], axis=1, keepdims=True)
     share[:, rigid] = 1 / (1 + (stray[:, rigid] / limit) ** 6)
     lips = list(MOUTH)
+    seen = np.where(np.isfinite(seen), seen, head)
     unseen = np.minimum(stray, np.linalg.norm(shift - seen, axis=-1))[:, lips]
     limit_of_lips = parameters.stray_of_lips + np.linalg.norm(seen - head, axis=-1)[:, lips] / 2
     share[:, lips] = 1 / (1 + (unseen / limit_of_lips) ** 6)
@@ -106,12 +110,13 @@ def _missed_at_lips(points: Array, shift: Array, step: int) -> Array:
     """How much more the mouth opened or closed by the detector than by the flow: (T - step, 70), 0 off the lips.
 
     Lips that part or meet uncover or hide what is between them, so flow loses motion there and seldom invents any.
+    0 as well where the inner lips are not known.
     """
     before = aperture(points[:-step], INNER_LIP_PAIRS)
     detected = np.abs(aperture(points[step:], INNER_LIP_PAIRS) - before)
     flowed = np.abs(aperture(points[:-step] + shift, INNER_LIP_PAIRS) - before)
     missed = np.zeros(shift.shape[:2])
-    missed[:, MOUTH] = np.maximum(detected - flowed, 0)[:, None]
+    missed[:, MOUTH] = np.nan_to_num(np.maximum(detected - flowed, 0))[:, None]
     return missed
 
 
@@ -119,11 +124,11 @@ def _rest(points: Array, step: int, parameters: LinkParameters) -> Array:
     """Weight (T - step, 70) of "does not move against the head": lids while the eyes open or close no further.
 
     Flow is nearly blind to blinks (lids slide over iris and sclera, which vanish), so lids are held or let go by
-    what the detector sees; of both eyes together, which halves its noise.
+    what the detector sees; of both eyes together, which halves its noise. Where it does not see both, they are free.
     """
     opening = (aperture(points, RIGHT_LIDS) + aperture(points, LEFT_LIDS)) / 2
     change = np.abs(opening[step:] - opening[:-step])
     weight = np.zeros((len(change), points.shape[1]))
     at_rest = 1 / (1 + (change / parameters.lid_speed) ** 4)
-    weight[:, LIDS] = at_rest[:, None] / (step * parameters.lid_rest**2)
+    weight[:, LIDS] = np.nan_to_num(at_rest)[:, None] / (step * parameters.lid_rest**2)
     return weight

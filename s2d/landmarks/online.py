@@ -23,7 +23,7 @@ from s2d.landmarks.weights import column, outward
 
 WINDOW = 24  # frames solved together; the anchor carries what came before
 MAX_LAG = 3
-GLANCE_MARGIN = 0.5  # around the first face: where repeated frames are looked for
+GLANCE_MARGIN = 0.5  # around the face, until its middle leaves this square: where repeated frames are looked for
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class OnlineFrame:
     time: float
     """Seconds, as given."""
     points: Float32
-    """(70, 2) frame pixels; NaN where the detector has given nothing for a whole window."""
+    """(70, 2) frame pixels; NaN only for landmarks that the detector has not given since the start or `reset`."""
     observed: npt.NDArray[np.bool_]
     """(70,) False where a missing detection was bridged by flow."""
 
@@ -103,7 +103,7 @@ class OnlineAligner:
 
     def _append(self, frame: Image, raw: Array, time: float, region: Region) -> None:
         parameters = self._parameters
-        if self._area is None:
+        if self._area is None or not _holds(self._area, raw):
             self._area = _area(raw)
         matrix = region.matrix(parameters.flow.size)
         detection = apply(matrix, raw)
@@ -146,11 +146,22 @@ class OnlineAligner:
         return make_links(flow, points, self._parameters.parts, self._parameters.links)[step]
 
     def _forget(self, solution: Array) -> None:
-        """Let the oldest frame go; the second oldest becomes the first, anchored where it was estimated."""
+        """Let the oldest frame go; the second oldest becomes the first, anchored where it was estimated.
+
+        Not if the detector has contradicted the window for most of it, as after a cut that nobody announced.
+        """
+        anchor = Anchor(solution[1], np.where(np.isfinite(solution[1, :, 0]), self._strength, 0.0))
+        self._anchor = None if self._is_lost(solution) else anchor
         self._moments.popleft()
         for links in self._links.values():
             links.popleft()
-        self._anchor = Anchor(solution[1], np.where(np.isfinite(solution[1, :, 0]), self._strength, 0.0))
+
+    def _is_lost(self, solution: Array) -> bool:
+        """Is more than half of what the detector gave, of landmarks where it can be rejected, that far off?"""
+        distance = np.linalg.norm(solution - np.stack([moment.detection for moment in self._moments]), axis=-1)
+        limit = np.broadcast_to(column(self._parameters.parts, "reach"), distance.shape)
+        asked = np.isfinite(distance) & np.isfinite(limit)
+        return bool(asked.any() and np.mean(distance[asked] > limit[asked]) > 0.5)
 
     def _result(self, index: int, solution: Array) -> OnlineFrame:
         moment = self._moments[index]
@@ -181,3 +192,10 @@ def _steady_information(parameters: AlignmentParameters) -> Array:
 def _area(raw: Array) -> Crop:
     known = raw[np.isfinite(raw).all(axis=-1)]
     return square_crop(np.concatenate([known.min(axis=0), known.max(axis=0)])[None], GLANCE_MARGIN)
+
+
+def _holds(area: Crop, raw: Array) -> bool:
+    """Is the middle of the face inside? An unseen face is where it was."""
+    middle = np.nanmedian(raw, axis=0) if np.isfinite(raw).any() else np.array([area.left, area.top])
+    low = np.array([area.left, area.top])
+    return bool(((middle >= low) & (middle <= low + area.side - 1)).all())

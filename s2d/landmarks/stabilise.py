@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
-from s2d.geometry import Array, Floats, apply, invert, similarity_fit
+from s2d.geometry import Array, Floats, apply, invert, median_over_frames, similarity_fit
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.regions import Region
 
@@ -81,12 +81,16 @@ def fill_gaps(values: Array) -> Array:
 
 
 def _reference(steady: Array) -> Array:
-    """Median shape of the steady points: centred, eyes level, mean square radius 1 (generalised Procrustes)."""
+    """Median shape of the steady points: centred, eyes level, mean square radius 1 (generalised Procrustes).
+
+    A point that is never known stands in the middle of the others.
+    """
     complete = steady[np.argmax(np.isfinite(steady).all(axis=-1).sum(axis=-1))]
     shape = np.where(np.isfinite(complete), complete, np.nanmean(complete, axis=0))
     for _ in range(3):
         shape = _normalized(shape)
-        shape = np.nanmedian(apply(similarity_fit(steady, shape), steady), axis=0)
+        median = median_over_frames(apply(similarity_fit(steady, shape), steady))
+        shape = np.where(np.isfinite(median), median, shape)
     return _normalized(shape)
 
 

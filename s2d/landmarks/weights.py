@@ -18,8 +18,8 @@ class PartWeights:
     landmarks: tuple[int, ...]
     detection: float
     """Of a detection around the truth, frame by frame."""
-    rejection: float
-    """A detection this far off keeps a quarter of its weight (Geman and McClure 1987); infinite: never rejected."""
+    reach: float
+    """Beyond this distance a detection pulls no stronger the further off it is; infinite: ever stronger."""
     flow: float
     """Of the flow over one step of frames, where it agrees with itself."""
     acceleration: float = math.inf
@@ -40,10 +40,10 @@ LIDS = (37, 38, 40, 41, 43, 44, 46, 47)
 MOUTH = (*PARTS["outer_lips"], *PARTS["inner_lips"])
 PUPILS = (RIGHT_PUPIL, LEFT_PUPIL)
 
-# Real motion of lids, lips and pupils is fast and small: there the detector counts more and is never rejected.
+# Real motion of lids, lips and pupils is fast and small: there the detector counts more, however far off.
 # Flow is read a little off the edge of jaw (else it sees the background) and lips (else it sees teeth).
 TABLE = (
-    PartWeights(JAW, 2.0, 6.0, 0.05, 0.2, rigid=True, outward=-0.05, around=NOSE),
+    PartWeights(JAW, 0.7, 6.0, 0.05, 0.2, rigid=True, outward=-0.05, around=NOSE),
     PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, 0.2, rigid=True),
     PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, 0.2, rigid=True),
     PartWeights(LIDS, 0.2, math.inf, 2.0),
@@ -62,11 +62,17 @@ def column(table: tuple[PartWeights, ...], name: str) -> Array:
 
 
 def outward(points: Floats, table: tuple[PartWeights, ...], unit: float) -> Array:
-    """Move each landmark of (T, 70, 2) away from the middle of its surroundings, by its `outward` times `unit`."""
+    """Move each landmark of (T, 70, 2) away from the middle of its surroundings, by its `outward` times `unit`.
+
+    NaN landmarks stay NaN, and do not count for the middle.
+    """
     moved = np.array(points, np.float64)
+    known = np.asarray(np.isfinite(points).all(axis=-1, keepdims=True))
+    there = np.where(known, points, 0.0)
     for part in table:
         if part.outward:
             here = list(part.landmarks)
-            away = points[:, here] - points[:, part.around].mean(axis=1, keepdims=True)
+            count = known[:, part.around].sum(axis=1, keepdims=True)
+            away = moved[:, here] - there[:, part.around].sum(axis=1, keepdims=True) / np.maximum(count, 1)
             moved[:, here] += part.outward * unit * away / np.linalg.norm(away, axis=-1, keepdims=True)
     return moved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from s2d.errors import S2DError
 from s2d.geometry import Array, Float32, Image
+from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Face
 from s2d.landmarks.extract import extract_tracks, find_tracks, largest_face
 from s2d.video import VideoReader, VideoWriter
@@ -102,6 +103,55 @@ def test_no_face_is_one_line_that_opens_with_what_was_asked() -> None:
         largest_face(
             np.zeros((100, 100, 3), np.uint8), ScriptedDetector(np.zeros((0, 70, 2))), "cannot animate cat.jpg"
         )
+
+
+class Memory(VideoReader):
+    """Frames as they are, without a file: what H.264 makes of a frame depends on those around it."""
+
+    def __init__(self, pictures: Sequence[Image]) -> None:
+        self.path, self.pictures, self.times = Path("memory.mp4"), pictures, np.arange(len(pictures)) / 25
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Image]:
+        return iter(self.pictures[start:stop])
+
+
+def both_passes(pictures: Sequence[Image], points: Sequence[Array | None]) -> list[Float32]:
+    """Aligned landmarks of all tracks; a face at `points` in each frame that has some."""
+
+    class Told:
+        name, version, count = "told", "1", 0
+
+        def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+            start, self.count = self.count, self.count + len(frames)
+            return [[] if face is None else [Face.of_points(face, 0.9)] for face in points[start : self.count]]
+
+    reader = Memory(pictures)
+    tracks = find_tracks(reader, Told()).tracks
+    return [align(track, reader.frames(track.frames[0], track.frames[-1] + 1)).points for track in tracks]
+
+
+@pytest.mark.parametrize("between", ["another shot", "an empty room", "a face that nobody finds"])
+def test_a_cut_or_a_stretch_without_a_face_changes_nothing_outside_itself(
+    astronaut_points: Float32, between: str
+) -> None:
+    """Both sides come out, to the byte, as if each were a video of its own."""
+    face = moving_face(astronaut_points, count=44)
+    seen: list[Array | None] = [*ScriptedDetector(face.truth).points]
+    before, after = slice(0, 12), slice(30, 44)
+    middle = {
+        "another shot": [np.full_like(face.frames[0], 230)] * 6,
+        "an empty room": [np.full_like(face.frames[0], 90)] * 18,  # longer than a gap that is bridged
+        "a face that nobody finds": face.frames[12:30],
+    }[between]
+    pictures = [*face.frames[before], *middle, *face.frames[after]]
+    whole = both_passes(pictures, [*seen[before], *[None] * len(middle), *seen[after]])
+    alone = [*both_passes(face.frames[before], seen[before]), *both_passes(face.frames[after], seen[after])]
+    assert [len(points) for points in whole] == [12, 14]
+    for one, other in zip(whole, alone, strict=True):
+        assert one.tobytes() == other.tobytes()
 
 
 @pytest.mark.media

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -74,6 +75,44 @@ def test_nothing_before_the_first_face(face: MovingFace) -> None:
     frames = run(face, raw, 0)
     assert frames[0].number == 3
     assert np.isfinite(frames[0].points).all()
+
+
+def test_a_face_that_walks_across_a_still_frame_is_no_repeated_picture(face: MovingFace) -> None:
+    """Where the face was at first nothing changes any more once it has gone on."""
+    frames, truth = [], face.truth.copy()
+    for t, picture in enumerate(face.frames):
+        frame = np.full((220, 760, 3), 90, np.uint8)
+        frame[10:210, 22 * t : 22 * t + 200] = picture
+        truth[t] += [22 * t, 10]
+        frames.append(frame)
+    points = np.stack([frame.points for frame in run(MovingFace(frames, truth), detected(truth).raw, 0)])
+    assert np.linalg.norm(points - truth, axis=-1).mean(axis=1).max() < 1.5
+
+
+def test_a_cut_that_nobody_announced_is_survived(astronaut_points: Float32) -> None:
+    """Another picture, the face elsewhere and larger, and no `reset`: after a window of frames all is well again."""
+    face = moving_face(astronaut_points, count=40)
+    frames, truth = list(face.frames), face.truth.copy()
+    for t in range(12, 40):
+        enlarge = np.array([[1.3, 0, -10], [0, 1.3, -40.0]])
+        frames[t] = cv2.warpAffine(255 - frames[t], enlarge, (260, 260))
+        truth[t] = 1.3 * truth[t] + [-10, -40]
+    points = np.stack([frame.points for frame in run(MovingFace(frames, truth), detected(truth).raw, 0)])
+    error = np.linalg.norm(points - truth, axis=-1).mean(axis=1)
+    assert error[12:14].max() > 5
+    assert error[36:].max() < 1
+
+
+@pytest.mark.parametrize("absent", [36, 37, 61])
+def test_a_landmark_that_is_missing_at_first_spoils_no_other(face: MovingFace, absent: int) -> None:
+    raw = detected(face.truth).raw.copy()
+    whole = np.stack([frame.points for frame in run(face, raw, 0)])
+    raw[:4, absent] = np.nan
+    points = np.stack([frame.points for frame in run(face, raw, 0)])
+    assert np.isnan(points[:4, absent]).all()
+    assert np.isfinite(points[4:]).all()
+    others = np.arange(70) != absent
+    assert np.abs(points - whole)[:, others].mean() < 0.1
 
 
 def test_reset_forgets_everything(face: MovingFace) -> None:

@@ -40,7 +40,9 @@ class Layers:
     """RGB, filled in where the person was."""
 
     def sample(self, texture: Float32, points: Floats) -> Float32:
-        """Bilinear samples at points (H, W, 2) in face units; the border is repeated."""
+        """Bilinear samples at points (H, W, 2) in face units, also none at all; the border is repeated."""
+        if not points.size:
+            return np.zeros((*points.shape[:2], texture.shape[2]), np.float32)
         pixels = (points - np.array([LEFT, TOP], np.float32)) * np.float32(self.scale)
         pixels = np.ascontiguousarray(pixels, np.float32)
         border = cv2.BORDER_REFLECT if texture is self.background else cv2.BORDER_REPLICATE

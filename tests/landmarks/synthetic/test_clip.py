@@ -37,6 +37,11 @@ def test_each_variant_gives_frames_and_truth(astronaut_points: Float32, variant:
     assert inside.all()
 
 
+def test_a_face_so_small_that_its_eyes_lie_between_pixels(astronaut_points: Float32) -> None:
+    made = clip(astronaut_points, size=16, frames=6)
+    assert [frame.shape for frame in made.frames()] == [(16, 16, 3)] * 6
+
+
 def test_same_seed_same_bytes_other_seed_other_clip(astronaut_points: Float32) -> None:
     first, second, other = (clip(astronaut_points, seed=seed, frames=3) for seed in (7, 7, 8))
     np.testing.assert_array_equal(first.truth, second.truth)
