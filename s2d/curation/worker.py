@@ -29,6 +29,7 @@ from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.extract import MIN_FRAMES, FoundTracks, find_tracks, track_frames
 from s2d.landmarks.tracking import Track
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
+from s2d.storage import local_copy
 from s2d.video import VideoReader
 
 NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"
@@ -76,7 +77,8 @@ class _Video:
     def judge(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
         try:
-            return self._verdict(self._measure()), self._kept
+            with local_copy(self._source.path) as path:
+                return self._verdict(self._measure(path)), self._kept
         except WriteError:
             raise
         except S2DError as error:
@@ -85,9 +87,9 @@ class _Video:
             reason, detail = type(error).__name__, _where(error)
         return self._source.row("failed", reason, detail, **self._facts), []
 
-    def _measure(self) -> FoundTracks:
-        self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
-        with VideoReader(self._source.path) as reader:
+    def _measure(self, path: Path) -> FoundTracks:
+        self._facts["sha256"] = self._source.sha256 or file_sha256(path)
+        with VideoReader(path) as reader:
             first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
             self._facts |= _about(reader, first, stop)
             least = self._least_detections()
