@@ -58,9 +58,10 @@ class CurationConfig:
 
     def provenance(self, detector: Detector) -> Provenance:
         """What the data set's metadata will say, with this detector loaded."""
-        from s2d.landmarks.alignment import AlignmentParameters  # late, because it brings in scipy and OpenCV
+        from s2d.curation import quality  # late, because it brings in scipy and OpenCV
+        from s2d.landmarks.alignment import AlignmentParameters
 
-        stored: dict[str, Any] = {"jpeg": self.jpeg, **self.filters.as_dict()}
+        stored: dict[str, Any] = {"jpeg": self.jpeg, "measures": quality.VERSION, **self.filters.as_dict()}
         alignment = AlignmentParameters().as_dict()
         return Provenance(detector.name, detector.version, alignment, self.crop_size, stored)
 

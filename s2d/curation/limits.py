@@ -29,13 +29,22 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
     {
         "min_frames": 15,  # half a second: nothing can be aligned over time, nor learnt of motion, in less
         "min_face_px": 64,  # a lid is one pixel high there; mesh landmarks of smaller faces are guesses
+        # A photo shown as video: 0.02 at most, however it is coded. Real faces: 0.11 at least, in half a second and
+        # coded at crf 35. Photos that are panned, or have grain, are told by min_expression instead: 0.35 refuses all
+        # of these, but also 4 % of the 2-second stretches of real talk, so it is off.
+        "min_motion": 0.05,
+        # Copies in another encoding, size, rate or frame: 0.22 at most, of 91; two stretches of one recording: 0.30 at
+        # least, of 183; other clips 0.39. A copy in two places leaks from a training into a test set.
+        "min_nearest_distance": 0.2,
     }
 )
-REASONS = {
+REASONS = {  # where there are plainer words than the column's
     "min_frames": "too short",
     "min_face_px": "face too small",
+    "min_motion": "still picture",
+    "min_nearest_distance": "near duplicate",
     "min_box_share": "outside the box of the clip",
-}  # where there is a plainer word than the column's
+}
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,11 @@ class Filters:
                 return Refusal(limit, float(measures[limit.column]))
         return None
 
+    @property
+    def of_videos(self) -> Filters:
+        """Those of the videos table's columns."""
+        return Filters(tuple(limit for limit in self.limits if limit.column not in TRACKS.names))
+
     def value(self, name: str) -> float | None:
         """The limit of this name; None where it is off."""
         return self.as_dict().get(name)
@@ -117,8 +131,9 @@ def parse_filters(given: Mapping[str, object] | None = None) -> Filters:
     None in the place of a number switches a default off. Raises UsageError for a name that there is not (with those
     that are near), a value that is no number or outside of its column's range, and limits that nothing can keep to.
 
-    >>> parse_filters({"max_abs_yaw": 45, "min_frames": None}).as_dict()
-    {'min_face_px': 64.0, 'max_abs_yaw': 45.0}
+    >>> filters = parse_filters({"max_abs_yaw": 45, "min_frames": None})
+    >>> filters.value("max_abs_yaw"), filters.value("min_frames"), filters.value("min_face_px")
+    (45.0, None, 64.0)
     """
     if not isinstance(given or {}, Mapping):
         raise UsageError("cannot use these filters", f"{given!r} is no mapping", "write NAME: NUMBER, one a line")

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from s2d import progress
 from s2d.curation.config import CurationConfig
+from s2d.curation.copies import Copies
 from s2d.curation.executors import Executor, Failure, LocalExecutor
+from s2d.curation.limits import Filters, parse_filters
 from s2d.curation.plan import Source, find_sources, settle_duplicates
 from s2d.curation.retry import Reopened, finish_exchange, reopen
 from s2d.curation.staging import Staged, Staging, claimed, staging_folder
@@ -91,7 +93,7 @@ def curate_sources(
     staging = Staging(staging_folder(place), config.provenance(make_detector(config.detector)), place)
     with claimed(place):
         work, engine = VideoWorker(config, staging), executor or LocalExecutor()
-        return run(sources, staging, work, engine, VIDEOS_PER_SHARD, retry_failed)
+        return run(sources, staging, work, engine, VIDEOS_PER_SHARD, retry_failed, config.filters)
 
 
 def run(
@@ -101,11 +103,13 @@ def run(
     executor: Executor,
     per_shard: int,
     retry_failed: bool = False,
+    filters: Filters | None = None,
 ) -> Summary:
     """Deal with those of `sources` that the data set does not have yet, or that failed and are to be tried again.
 
     `work` stages the result of one video.
 
+    `filters` are asked here about what only the other videos can tell: whether a video is a near copy of one of them.
     The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
     """
     out = staging.out
@@ -121,7 +125,9 @@ def run(
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)
-    new = _work_through(_groups(todo, reopened, per_shard), staging, work, executor)
+    copies = Copies(filters or parse_filters())
+    copies.add_published(out)
+    new = _work_through(_groups(todo, reopened, per_shard), staging, copies, work, executor)
     staging.remove()
     changed = [source.video for source in sources if known.get(source.video, (source.bytes, ""))[0] != source.bytes]
     names = [source.video for source in sources]
@@ -182,7 +188,7 @@ def _groups(todo: Sequence[Source], reopened: Sequence[Reopened], per_shard: int
     return deque([*map(_Group, again, reopened), *map(_Group, parts)])
 
 
-def _work_through(groups: deque[_Group], staging: Staging, work: Work, executor: Executor) -> int:
+def _work_through(groups: deque[_Group], staging: Staging, copies: Copies, work: Work, executor: Executor) -> int:
     """Work on all videos and publish group after group, each as soon as it and those before it are complete.
 
     What a stopped run has left in the staging folder is taken over. Returns the number of files that were left to do.
@@ -191,23 +197,23 @@ def _work_through(groups: deque[_Group], staging: Staging, work: Work, executor:
     taken_over = {source.video for source in todo if not source.settled and staging.load(source) is not None}
     open_items = [source for source in todo if not source.settled and source.video not in taken_over]
     unfinished = {source.video for source in open_items}
-    _publish_complete(groups, unfinished, staging)
+    _publish_complete(groups, unfinished, staging, copies)
     for source, result in progress.track(executor.map(work, open_items), "curating", len(open_items)):
         if isinstance(result, Failure):
             staging.store(source, source.row("failed", result.reason, result.detail), [])
         unfinished.remove(source.video)
-        _publish_complete(groups, unfinished, staging)
+        _publish_complete(groups, unfinished, staging, copies)
     return len(todo) - len(taken_over)
 
 
-def _publish_complete(groups: deque[_Group], unfinished: set[str], staging: Staging) -> None:
+def _publish_complete(groups: deque[_Group], unfinished: set[str], staging: Staging, copies: Copies) -> None:
     while groups and not any(source.video in unfinished for source in groups[0].sources):
-        _publish(groups.popleft(), staging)
+        _publish(groups.popleft(), staging, copies)
 
 
-def _publish(group: _Group, staging: Staging) -> None:
+def _publish(group: _Group, staging: Staging, copies: Copies) -> None:
     """Join the staged results of a group into one shard. Memory: the frames of one track."""
-    results = [_result(source, staging) for source in group.sources]
+    results = [copies.settle(_result(source, staging)) for source in group.sources]
     if group.replaces:
         results = group.replaces.joined({str(result.video["video"]): result for result in results})
     tracks = [row for result in results for row in result.tracks]

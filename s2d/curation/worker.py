@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,10 @@ from s2d.curation.config import CurationConfig
 from s2d.curation.limits import Refusal
 from s2d.curation.plan import Source
 from s2d.curation.staging import Staging
+from s2d.curation.survey import Survey
 from s2d.errors import S2DError
 from s2d.files import file_sha256, whole_file
-from s2d.geometry import Image
+from s2d.geometry import Array, Image
 from s2d.images import encode_jpeg
 from s2d.landmarks.alignment import Aligned, align
 from s2d.landmarks.detectors.base import Detector
@@ -78,7 +79,7 @@ class _Video:
         """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
         try:
             with local_copy(self._source.path) as path:
-                return self._verdict(self._measure(path)), self._kept
+                return self._judged(path), self._kept
         except WriteError:
             raise
         except S2DError as error:
@@ -87,15 +88,27 @@ class _Video:
             reason, detail = type(error).__name__, _where(error)
         return self._source.row("failed", reason, detail, **self._facts), []
 
-    def _measure(self, path: Path) -> FoundTracks:
+    def _judged(self, path: Path) -> dict[str, Any]:
         self._facts["sha256"] = self._source.sha256 or file_sha256(path)
         with VideoReader(path) as reader:
             first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
             self._facts |= _about(reader, first, stop)
-            least = self._least_detections()
-            found = find_tracks(reader, self._detector, min_frames=least, first=first, stop=stop)
+            refusal = self._config.filters.of_videos.refused(self._facts)
+            if refusal is None:
+                found = self._find(reader, first, stop)
+                refusal = self._config.filters.of_videos.refused(self._facts)
+            if refusal is not None:
+                return self._filtered(refusal)
             for track in found.tracks:
                 self._take(track, reader)
+        return self._verdict(found)
+
+    def _find(self, reader: VideoReader, first: int, stop: int) -> FoundTracks:
+        clip, least = self._source.clip, self._least_detections()
+        survey = Survey(reader, first, stop, clip.box if clip else None)
+        found = find_tracks(reader, self._detector, min_frames=least, first=first, stop=stop, look=survey.update)
+        counts = {"shots": found.shots, "face_frames": found.frames_with_face, "brief_faces": found.dropped}
+        self._facts |= survey.measures() | counts
         return found
 
     def _least_detections(self) -> int:
@@ -109,10 +122,11 @@ class _Video:
         if refusal is None:
             passing = _Passing(reader, track, self._config)
             aligned = align(track, passing.frames())
-            row |= passing.meter.measures() | quality.of_motion(track, aligned.points)
+            frames = passing.meter.of_frames() | quality.of_frames(track, aligned)
+            row |= quality.of_track(track, aligned.points, frames) | {"motion": passing.meter.motion()}
             refusal = self._config.filters.refused(row)
         if refusal is None:
-            self._writer.write(_table(row["track_id"], track, aligned, passing.jpeg, self._config.crop_size))
+            self._writer.write(_table(row["track_id"], track, aligned, passing.jpeg, frames, self._config.crop_size))
             self._kept.append({name: _null_for_nan(value) for name, value in row.items()})
         else:
             self._refused.append((track, refusal))
@@ -132,6 +146,7 @@ class _Video:
             "fps": fps,
             "start_time": float(track.times[0]),
             "end_time": float(track.times[-1]),
+            "seconds": float(track.times[-1] - track.times[0]) + 1.0 / fps,
             "crop_left": track.crop.left,
             "crop_top": track.crop.top,
             "crop_side": track.crop.side,
@@ -140,21 +155,19 @@ class _Video:
         }
 
     def _verdict(self, found: FoundTracks) -> dict[str, Any]:
-        facts = self._facts | {
-            "shots": found.shots,
-            "face_frames": found.frames_with_face,
-            "brief_faces": found.dropped,
-            "filtered_tracks": [_span(track) | refusal.as_dict() for track, refusal in self._refused],
-        }
+        self._facts["filtered_tracks"] = [_span(track) | refusal.as_dict() for track, refusal in self._refused]
         if self._kept:
             frames = sum(track["frames"] for track in self._kept)
-            return self._source.row("kept", **facts, tracks=len(self._kept), track_frames=frames)
+            return self._source.row("kept", **self._facts, tracks=len(self._kept), track_frames=frames)
         if self._refused:
             _, worst = max(self._refused, key=lambda pair: len(pair[0].frames))
-            return self._source.row("filtered", detail=worst.detail, **facts, **worst.as_dict())
+            return self._filtered(worst)
         detail = f"a face in {found.frames_with_face} of {found.frames} frames, and never for long"
         reason = TOO_BRIEF if found.dropped else NO_FACE
-        return self._source.row("filtered", reason, detail if found.dropped else "", **facts)
+        return self._source.row("filtered", reason, detail if found.dropped else "", **self._facts)
+
+    def _filtered(self, refusal: Refusal) -> dict[str, Any]:
+        return self._source.row("filtered", detail=refusal.detail, **self._facts, **refusal.as_dict())
 
 
 class _Passing:
@@ -162,7 +175,7 @@ class _Passing:
 
     def __init__(self, reader: VideoReader, track: Track, config: CurationConfig) -> None:
         self._reader, self._track, self._size = reader, track, config.crop_size
-        self.meter = quality.PictureMeter()
+        self.meter = quality.PictureMeter(track.crop)
         self.jpeg: list[bytes] | None = [] if config.jpeg else None
 
     def frames(self) -> Iterator[Image]:
@@ -185,9 +198,16 @@ def _span(track: Track) -> dict[str, int]:
     return {"shot": track.shot, "face": track.face, "start_frame": first, "end_frame": last, "frames": last - first + 1}
 
 
-def _table(track_id: str, track: Track, aligned: Aligned, jpeg: list[bytes] | None, size: int) -> pa.Table:
+def _table(
+    track_id: str,
+    track: Track,
+    aligned: Aligned,
+    jpeg: list[bytes] | None,
+    measures: Mapping[str, Array],
+    size: int,
+) -> pa.Table:
     raw, smooth = track.crop.points(track.raw, size), track.crop.points(aligned.points, size)
-    return frame_table(track_id, track.frames, track.times, raw, smooth, track.score, track.valid, jpeg)
+    return frame_table(track_id, track.frames, track.times, raw, smooth, track.score, track.valid, jpeg, measures)
 
 
 def _null_for_nan(value: object) -> object:

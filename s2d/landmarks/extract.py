@@ -6,7 +6,7 @@ crop is known only when the track is. Both stream: no more than a batch of frame
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,11 +47,12 @@ def find_tracks(
     margin: float = MARGIN,
     first: int = 0,
     stop: int | None = None,
+    look: Callable[[Image], None] | None = None,
 ) -> FoundTracks:
     """Pass 1: decode once, find shots and faces, join them into tracks; options as in `build_tracks`.
 
     Only frames `first` to `stop` - 1 are read (default: all); frame numbers and times stay those of the video.
-    Raises S2DError when these do not all decode.
+    `look` is shown each of them as it passes. Raises S2DError when they do not all decode.
     """
     scenes = ShotDetector()
     detections: list[list[Face]] = []
@@ -60,6 +61,8 @@ def find_tracks(
     frames = progress.track(reader.frames(first, stop), f"finding faces in {Path(reader.path).name}", len(times))
     for index, frame in enumerate(frames):
         scenes.update(index, frame)
+        if look is not None:
+            look(frame)
         waiting.append(frame)
         if len(waiting) == batch:
             detections += detector.detect(waiting)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from s2d.errors import S2DError
 from s2d.geometry import Float32
 from s2d.landmarks import layout
-from s2d.shards.schema import SCHEMA_VERSION, TRACKS, VIDEOS, read_metadata
+from s2d.shards.schema import FRAME_MEASURES, SCHEMA_VERSION, TRACKS, VIDEOS, read_metadata
 from s2d.shards.writer import part_path
 from s2d.storage import Location, location, reaching
 
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 AGREE = ("layout", "schema_version", "crop_size")  # besides `Provenance.settings`, which must all agree
 READERS = 8
 NAMED = 5  # tracks that are named when another was asked for
-PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid")
+PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid", *FRAME_MEASURES)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class TrackFrames:
     """(T,) confidence of the detector."""
     jpeg: list[bytes] | None
     """T pictures of the crop (see `s2d.images.decode_jpeg`); None where none are stored or none were asked for."""
+    measures: Mapping[str, Float32]
+    """Quality by frame, (T,) each, by the names and in the units of the schema's FRAME_MEASURES; NaN where unknown."""
 
 
 class Dataset:
@@ -273,7 +275,15 @@ def _track_frames(track_id: str, table: pa.Table) -> TrackFrames:
         valid=_flattened(table, "valid").reshape(count, layout.COUNT),
         score=np.array(table["score"].to_numpy()),
         jpeg=jpeg,
+        measures={name: _measure(table, name) for name in FRAME_MEASURES},
     )
+
+
+def _measure(table: pa.Table, name: str) -> Float32:
+    """A nullable column, all NaN where the part was written before there was such a column."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, np.nan, np.float32)
+    return np.array(table[name].to_numpy(), np.float32)
 
 
 def _flattened(table: pa.Table, name: str) -> npt.NDArray[Any]:

@@ -6,7 +6,8 @@
 
 Row i of a tracks part belongs to row group i of the frames part of the same shard. A shard counts only when its videos
 part exists: it is written last. To add a column: add it here, fill it where the table's rows are made, and raise
-SCHEMA_VERSION if an old reader would misread the file.
+SCHEMA_VERSION if an old reader would misread the file. A new nullable column needs no new version: older readers pass
+over it, and `s2d.shards.reader` gives null for it where a part was written before it was thought of.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SCHEMA_VERSION = "1"
 TABLES = ("videos", "tracks", "frames")
 OUTCOMES = ("kept", "filtered", "failed")
 _SPLIT = "train, val or test, where the data set publishes a split; null elsewhere"
+_PERCENT = "% of inter-ocular"
 _PER_FRAME_2 = "% of inter-ocular / frame^2"
 UNITS = {
     "points": "pixels (x, y) of the stored crop; (0, 0) is the centre of the top-left pixel",
@@ -89,6 +91,14 @@ VIDEOS = pa.schema(
         _column("shots", pa.int32(), "shots between cuts", "count", nullable=True),
         _column("face_frames", pa.int64(), "frames in which a face was found", "count", nullable=True),
         _column("brief_faces", pa.int32(), "faces seen too briefly to make a track", "count", nullable=True),
+        _column("bar_left", pa.int32(), "width of the black bar at the left edge", "pixel", nullable=True),
+        _column("bar_top", pa.int32(), "height of the black bar at the top", "pixel", nullable=True),
+        _column("bar_right", pa.int32(), "width of the black bar at the right edge", "pixel", nullable=True),
+        _column("bar_bottom", pa.int32(), "height of the black bar at the bottom", "pixel", nullable=True),
+        _column("bar_share", pa.float64(), "part of the picture that black bars cover", "0 to 1", nullable=True),
+        _column("fingerprint", pa.string(), "what it looks like: s2d.curation.fingerprint, as hex", nullable=True),
+        _column("nearest_video", pa.string(), "of the videos kept before it, the most similar one", nullable=True),
+        _column("nearest_distance", pa.float64(), "differing bits of the two fingerprints", "0 to 1", nullable=True),
         _column("tracks", pa.int32(), "tracks kept", "count"),
         _column("track_frames", pa.int64(), "frames in the tracks kept", "count"),
         _column("filtered_tracks", pa.list_(_FILTERED_TRACK), "tracks found but not kept, and why"),
@@ -107,6 +117,7 @@ TRACKS = pa.schema(
         _column("end_frame", pa.int64(), "last frame number in the video (inclusive)"),
         _column("start_time", pa.float64(), "presentation time of the first frame", "second"),
         _column("end_time", pa.float64(), "presentation time of the last frame", "second"),
+        _measure("seconds", "duration of the track", "second"),
         _column("fps", pa.float64(), "average frame rate of the video", "1/second"),
         _column("frames", pa.int32(), "frames in the track", "count"),
         _column("crop_left", pa.int32(), "first column of the crop; may be negative", "video pixel"),
@@ -133,6 +144,10 @@ TRACKS = pa.schema(
         _measure("eye_open_max", "largest opening of the lids, mean of both eyes", "inter-ocular"),
         _measure("valid_share", "share of frames in which the face was detected", "0 to 1"),
         _measure("score", "mean confidence of the detector over the frames where it found the face", "0 to 1"),
+        _measure("disagreement", "median over frames of their disagreement", _PERCENT),
+        _measure("hidden_share", "mean over frames of their hidden_share", "0 to 1"),
+        _measure("motion", "change of the picture: s2d.curation.quality.PictureMeter", "grey level"),
+        _measure("expression", "change of the face's shape: s2d.curation.quality.expression_range", _PERCENT),
         _measure("jitter_raw", "mean acceleration of the raw landmarks within the face", _PER_FRAME_2),
         _measure("jitter_aligned", "mean acceleration of the aligned landmarks within the face", _PER_FRAME_2),
     ]
@@ -147,9 +162,20 @@ FRAMES = pa.schema(
         _column("aligned", _POINTS, "after temporal alignment: x0, y0, ...", "crop px"),
         _column("score", pa.float32(), "confidence of the detector; 0 where it missed the face", "0 to 1"),
         _column("valid", _FLAGS, "true where raw is a detection"),
+        _measure("sharpness", "fine detail of the face: s2d.curation.quality.sharpness", "1"),
+        _measure("brightness", "mean luma of the face", "0 to 1"),
+        _measure("yaw", "turn of the aligned landmarks; positive is to the image's right", "degree"),
+        _measure("pitch", "positive is upwards", "degree"),
+        _measure("roll", "positive is clockwise as seen", "degree"),
+        _measure("mouth_open", "opening between the inner lips", "inter-ocular"),
+        _measure("eye_open", "opening of the lids, mean of both eyes", "inter-ocular"),
+        _measure("disagreement", "mean distance of raw and aligned landmarks", _PERCENT),
+        _measure("hidden_share", "share of landmarks that something else passes over", "0 to 1"),
         _column("jpeg", pa.binary(), "the crop as a JPEG of crop_size x crop_size; null if not stored", nullable=True),
     ]
 )
+
+FRAME_MEASURES = tuple(field.name for field in FRAMES if field.nullable and field.name != "jpeg")
 
 SCHEMAS: Mapping[str, pa.Schema] = {"videos": VIDEOS, "tracks": TRACKS, "frames": FRAMES}
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from s2d.errors import S2DError
 from s2d.files import sync
-from s2d.geometry import Float32
-from s2d.shards.schema import FRAMES, TABLES, Provenance, flat_flags, flat_points
+from s2d.geometry import Float32, Floats
+from s2d.shards.schema import FRAME_MEASURES, FRAMES, TABLES, Provenance, flat_flags, flat_points
 from s2d.storage import Location, Remote
 
 Row = Mapping[str, Any]
@@ -80,8 +80,12 @@ def frame_table(
     score: Float32,
     valid: npt.NDArray[np.bool_],
     jpeg: Sequence[bytes] | None,
+    measures: Mapping[str, Floats] = MappingProxyType({}),
 ) -> pa.Table:
-    """Rows of FRAMES for one track: (T,) frame, time, score; (T, 70, 2) raw, aligned in crop pixels; (T, 70) valid."""
+    """Rows of FRAMES for one track: (T,) frame, time, score; (T, 70, 2) raw, aligned in crop pixels; (T, 70) valid.
+
+    `measures`: (T,) values of FRAME_MEASURES by name; what is NaN or not given is stored as null.
+    """
     columns = [
         pa.array([track_id] * len(frame), pa.string()),
         pa.array(frame, pa.int64()),
@@ -90,9 +94,16 @@ def frame_table(
         flat_points(aligned),
         pa.array(score, pa.float32()),
         flat_flags(valid),
+        *(_nullable(measures.get(name), len(frame)) for name in FRAME_MEASURES),
         pa.nulls(len(frame), pa.binary()) if jpeg is None else pa.array(jpeg, pa.binary()),
     ]
     return pa.Table.from_arrays(columns, schema=FRAMES)
+
+
+def _nullable(values: Floats | None, count: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(count, pa.float32())
+    return pa.array(np.asarray(values, np.float32), pa.float32(), from_pandas=True)
 
 
 def write_shard(

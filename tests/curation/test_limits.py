@@ -61,7 +61,7 @@ def test_every_measured_number_may_be_limited_and_nothing_else():
 
 
 def test_the_tracks_column_is_meant_where_both_tables_have_one():
-    assert set(VIDEOS.names) & set(TRACKS.names) & set(columns()) == {"frames", "fps"}
+    assert set(VIDEOS.names) & set(TRACKS.names) & set(columns()) == {"frames", "fps", "seconds"}
     assert columns()["frames"].metadata == TRACKS.field("frames").metadata
 
 
