@@ -93,8 +93,8 @@ def run(
     known = _known_videos(out, staging.provenance)
     _remove_orphans(out)
     reopened = reopen(out, sources) if retry_failed else []
-    for shard in reopened:
-        known = {video: facts for video, facts in known.items() if video not in shard.again}
+    again = {video for shard in reopened for video in shard.again}
+    known = {video: facts for video, facts in known.items() if video not in again}
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)
