@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import struct
 import sys
 import tempfile
@@ -257,11 +256,20 @@ class _Timed:
         self.function = function
 
     def __call__(self, item: object) -> tuple[Any, float, float]:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        forget_peak()
         started = time.perf_counter()
-        result = self.function(item)
-        peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-        return result, time.perf_counter() - started, int(peak.split()[1]) / 1000
+        return self.function(item), time.perf_counter() - started, peak_mb()
+
+
+def forget_peak() -> None:
+    """From here on, `peak_mb` counts anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1000
 
 
 def report(summary: Summary, out: Path, measured: Measured, seconds: float) -> dict[str, Any]:
@@ -281,7 +289,7 @@ def report(summary: Summary, out: Path, measured: Measured, seconds: float) -> d
         },
         "slowest_s": {name: round(measured.seconds[name], 2) for name in slowest},
         "largest_mb": {name: round(measured.peak_mb[name]) for name in largest},
-        "parent_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
+        "parent_peak_mb": round(peak_mb()),
         "limits": {"timeout_s": measured.executor.limits.timeout, "memory_gb": measured.executor.limits.memory_gb},
         "seconds": round(seconds, 1),
         "frames_read_back": frames == int(videos.track_frames.sum()),
@@ -303,6 +311,7 @@ def fuzz(
     originals = [*odd, *short_pieces(clips, pieces)]
     odd += huge_files(inputs) if huge else []
     mutated(originals, inputs, max(0, files - len(odd)), seed)
+    forget_peak()
     measured, started = Measured(executor), time.perf_counter()
     summary = curate([inputs], folder / "out", executor=measured)
     return report(summary, folder / "out", measured, time.perf_counter() - started), summary
