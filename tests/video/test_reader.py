@@ -110,9 +110,7 @@ def test_too_large_a_picture_is_refused_by_the_header_alone(encode: Encode, text
 def test_a_frame_that_is_suddenly_enormous_is_damage(encode: Encode, texture: list[Image]) -> None:
     path = encode("a.mov", texture[:9], codec="mjpeg", pixels="yuvj420p")
     data = bytearray(path.read_bytes())
-    heads = [
-        match.end() for match in re.finditer(rb"\xff\xc0\x00\x11\x08", data)
-    ]
+    heads = [match.end() for match in re.finditer(rb"\xff\xc0\x00\x11\x08", data)]
     data[heads[5] : heads[5] + 4] = struct.pack(">HH", 15_000, 15_000)
     path.write_bytes(data)
     with pytest.raises(S2DError, match="frame 5 of 9 cannot be decoded"):
