@@ -120,8 +120,8 @@ def run(
     known = {row["video"]: (row["bytes"], None if row.get("span") else row["sha256"]) for row in rows}
     _remove_orphans(out)
     reopened = reopen(out, sources) if retry_failed else []
-    for shard in reopened:
-        known = {video: facts for video, facts in known.items() if video not in shard.again}
+    again = {video for shard in reopened for video in shard.again}
+    known = {video: facts for video, facts in known.items() if video not in again}
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class _Video:
         except WriteError:
             raise
         except S2DError as error:
-            reason, detail = error.why, f"{error.why}; {error.remedy}" if error.remedy else error.why
+            reason, detail = _countable(error.why), f"{error.why}; {error.remedy}" if error.remedy else error.why
         except Exception as error:  # noqa: BLE001 - whatever a file can do to a decoder costs that file only
             reason, detail = type(error).__name__, _where(error)
         return self._source.row("failed", reason, detail, **self._facts), []
@@ -212,6 +213,15 @@ def _table(
 
 def _null_for_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _countable(why: str) -> str:
+    """Words that repeat, to count videos by.
+
+    >>> _countable("frame 3 of 20 cannot be decoded (damaged data)")
+    'frame N of N cannot be decoded (damaged data)'
+    """
+    return re.sub(r"\d+(\.\d+)?", "N", why)
 
 
 def _where(error: Exception) -> str:
