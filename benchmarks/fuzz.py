@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import struct
 import sys
 import tempfile
@@ -69,7 +68,6 @@ def odd_files(folder: Path) -> list[Path]:
     """Valid but odd videos, and files whose header lies; the same bytes from the same machine."""
     face = face_frames()
     make = lambda name, frames=face, **options: encode(folder / name, frames, **options)  # noqa: E731
-    flat = lambda width, height: [np.full((height, width, 3), 99, np.uint8)] * 2  # noqa: E731
     made = [
         make("plain.mp4"),
         make("plain.mkv"),
@@ -91,8 +89,6 @@ def odd_files(folder: Path) -> list[Path]:
         make("alpha.webm", codec="libvpx-vp9", pixels="yuva420p"),
         make("palette.gif", codec="gif", pixels="rgb8"),
         make("black.mp4", [np.zeros_like(view) for view in face]),
-        make("large.mkv", flat(8000, 8000), codec="mjpeg", pixels="yuvj420p"),
-        make("too_large.mkv", flat(16000, 8400), codec="mjpeg", pixels="yuvj420p"),
     ]
     made += [_turned(made[0], folder / "turned.mp4"), _sound(folder / "sound.mp4"), _sound(folder / "sound.mkv")]
     made += _lying_headers(made[0], folder)
@@ -104,6 +100,15 @@ def odd_files(folder: Path) -> list[Path]:
     ):
         (folder / name).write_bytes(content)
         made.append(folder / name)
+    return made
+
+
+def huge_files(folder: Path) -> list[Path]:
+    """Frames of nearly the largest size that is read, and of twice that; a few MB each, and slow to make."""
+    made = []
+    for name, width, height in (("large.mkv", 8000, 8000), ("too_large.mkv", 16000, 8400)):
+        frames = [np.full((height, width, 3), 99, np.uint8)] * 2
+        made.append(encode(folder / name, frames, codec="mjpeg", pixels="yuvj420p"))
     return made
 
 
@@ -251,11 +256,20 @@ class _Timed:
         self.function = function
 
     def __call__(self, item: object) -> tuple[Any, float, float]:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        forget_peak()
         started = time.perf_counter()
-        result = self.function(item)
-        peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-        return result, time.perf_counter() - started, int(peak.split()[1]) / 1000
+        return self.function(item), time.perf_counter() - started, peak_mb()
+
+
+def forget_peak() -> None:
+    """From here on, `peak_mb` counts anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1000
 
 
 def report(summary: Summary, out: Path, measured: Measured, seconds: float) -> dict[str, Any]:
@@ -268,23 +282,18 @@ def report(summary: Summary, out: Path, measured: Measured, seconds: float) -> d
     return {
         "files": len(videos),
         "outcomes": dict(Counter(videos.outcome)),
-        "reasons": dict(Counter(_kind(reason) for reason in videos.reason if reason).most_common()),
+        "reasons": dict(Counter(videos.reason[videos.reason != ""]).most_common()),
         "surprises": sorted(set(videos.detail[videos.detail.str.contains(r"\.py, line", regex=True)])),
         "ended_by_executor": {
             row.video: row.reason for row in videos.itertuples() if row.video not in measured.seconds and _ended(row)
         },
         "slowest_s": {name: round(measured.seconds[name], 2) for name in slowest},
         "largest_mb": {name: round(measured.peak_mb[name]) for name in largest},
-        "parent_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
+        "parent_peak_mb": round(peak_mb()),
         "limits": {"timeout_s": measured.executor.limits.timeout, "memory_gb": measured.executor.limits.memory_gb},
         "seconds": round(seconds, 1),
         "frames_read_back": frames == int(videos.track_frames.sum()),
     }
-
-
-def _kind(reason: str) -> str:
-    """A reason without its numbers, so that it can be counted."""
-    return " ".join("N" if any(sign.isdigit() for sign in word) else word for word in reason.split())
 
 
 def _ended(row: Any) -> bool:  # noqa: ANN401
@@ -292,16 +301,17 @@ def _ended(row: Any) -> bool:  # noqa: ANN401
 
 
 def fuzz(
-    folder: Path, clips: Sequence[Path], files: int, seed: int, executor: LocalExecutor
+    folder: Path, clips: Sequence[Path], files: int, seed: int, executor: LocalExecutor, huge: bool = True
 ) -> tuple[dict[str, Any], Summary]:
-    """Make the files below `folder`, curate them and report."""
+    """Make the files below `folder`, with or without the huge ones, curate them and report."""
     inputs, pieces = folder / "in", folder / "pieces"
     inputs.mkdir()
     pieces.mkdir()
     odd = odd_files(inputs)
-    small = [path for path in odd if path.stem not in ("large", "too_large")]
-    originals = [*small, *short_pieces(clips, pieces)]
+    originals = [*odd, *short_pieces(clips, pieces)]
+    odd += huge_files(inputs) if huge else []
     mutated(originals, inputs, max(0, files - len(odd)), seed)
+    forget_peak()
     measured, started = Measured(executor), time.perf_counter()
     summary = curate([inputs], folder / "out", executor=measured)
     return report(summary, folder / "out", measured, time.perf_counter() - started), summary

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2d.cli.arguments import at_least
@@ -113,9 +112,10 @@ def _share(text: str) -> float:
 def _executor(args: argparse.Namespace) -> Executor:
     if args.executor == "ray":
         from s2d.curation.executors.ray import RayExecutor
-        from s2d.curation.staging import FOLDER
+        from s2d.curation.staging import staging_folder
+        from s2d.storage import location
 
-        shared, gpus = Path(args.out) / FOLDER, args.gpus_per_worker
+        shared, gpus = staging_folder(location(args.out)), args.gpus_per_worker
         limits = args.workers, args.timeout, args.memory_limit
         return RayExecutor(
             args.address, *limits, gpus_per_worker=gpus, shared=shared, inputs=args.inputs or [args.root]

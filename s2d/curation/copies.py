@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from s2d.curation.limits import Filters
 from s2d.curation.staging import Staged
 from s2d.shards.reader import finished_shards, read_part
 from s2d.shards.writer import part_path
+from s2d.storage import Location
 
 SAME_DURATION = 0.05  # a copy is as long as its original, but for this share; most takes of one session are not
 SPAN = ("shot", "face", "start_frame", "end_frame", "frames")
@@ -33,7 +33,7 @@ class Copies:
         self._words = np.empty((BITS // 32, 64), np.uint32)
         self._seconds = np.empty(64)
 
-    def add_published(self, out: Path) -> None:
+    def add_published(self, out: Location) -> None:
         """Take in what the data set in the folder `out` has kept."""
         for shard in finished_shards(out):
             part = read_part(part_path(out, "videos", shard), ["video", "outcome", "fingerprint", "seconds"])

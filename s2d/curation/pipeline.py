@@ -21,12 +21,13 @@ from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.limits import Filters, parse_filters
 from s2d.curation.plan import Source, find_sources, settle_duplicates
 from s2d.curation.retry import Reopened, finish_exchange, reopen
-from s2d.curation.staging import FOLDER, Staged, Staging, claimed
+from s2d.curation.staging import Staged, Staging, claimed, staging_folder
 from s2d.errors import S2DError
 from s2d.shards.reader import finished_shards, open_dataset, read_part
 from s2d.shards.schema import Provenance, read_metadata
 from s2d.shards.splits import check_apart
 from s2d.shards.writer import make_shard, part_path, publish_shard
+from s2d.storage import Location, location, reaching
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +60,14 @@ def curate(
 ) -> Summary:
     """Curate all files of `inputs` (videos, or folders to search through) into the data set folder `out`.
 
+    All of them are paths or fsspec URLs. Videos behind a URL are copied to this machine one by one, while they are
+    worked on; results for a remote `out` wait in this machine's cache until their shard is whole.
     Give the same call again to finish a run that was stopped, or to add new files. Each file gets one outcome: kept,
     filtered or failed; no file stops the run. With `retry_failed`, those that failed in an earlier run are worked on
     again. Raises S2DError when an input does not exist, `out` cannot be written,
     is in use by another run or holds a data set of other settings, or the detector cannot be loaded.
     """
-    return curate_sources(find_sources(inputs, Path(out)), out, config, executor, retry_failed=retry_failed)
+    return curate_sources(find_sources(inputs, location(out)), out, config, executor, retry_failed=retry_failed)
 
 
 def curate_sources(
@@ -82,12 +85,13 @@ def curate_sources(
     from s2d.curation.worker import VideoWorker  # late, because it brings in all of the decoding
     from s2d.landmarks.detectors.factory import make_detector
 
-    config, out = config or CurationConfig(), Path(out)
-    if out.exists() and not out.is_dir():
-        raise S2DError(f"cannot curate into {out}", "it is a file", "give a folder, new or of a data set")
+    config, place = config or CurationConfig(), location(out)
+    with reaching(place):
+        if place.exists() and not place.is_dir():
+            raise S2DError(f"cannot curate into {out}", "it is a file", "give a folder, new or of a data set")
     # The detector is loaded here as well: to know its version, and to fail once and early, not once per video.
-    staging = Staging(out / FOLDER, config.provenance(make_detector(config.detector)))
-    with claimed(out):
+    staging = Staging(staging_folder(place), config.provenance(make_detector(config.detector)), place)
+    with claimed(place):
         work, engine = VideoWorker(config, staging), executor or LocalExecutor()
         return run(sources, staging, work, engine, VIDEOS_PER_SHARD, retry_failed, config.filters)
 
@@ -108,7 +112,7 @@ def run(
     `filters` are asked here about what only the other videos can tell: whether a video is a near copy of one of them.
     The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
     """
-    out = staging.folder.parent
+    out = staging.out
     finish_exchange(out, staging.folder)
     rows = _known_videos(out, staging.provenance)
     sides = [(row["identity"], row.get("split")) for row in rows]
@@ -116,8 +120,8 @@ def run(
     known = {row["video"]: (row["bytes"], None if row.get("span") else row["sha256"]) for row in rows}
     _remove_orphans(out)
     reopened = reopen(out, sources) if retry_failed else []
-    for shard in reopened:
-        known = {video: facts for video, facts in known.items() if video not in shard.again}
+    again = {video for shard in reopened for video in shard.again}
+    known = {video: facts for video, facts in known.items() if video not in again}
     todo = settle_duplicates([source for source in sources if source.video not in known], known)
     staging.make()
     staging.keep_only(todo)
@@ -131,7 +135,7 @@ def run(
     return Summary(videos, new, changed)
 
 
-def _known_videos(out: Path, provenance: Provenance) -> list[dict[str, Any]]:
+def _known_videos(out: Location, provenance: Provenance) -> list[dict[str, Any]]:
     """Rows of the videos in finished shards, with the columns of KNOWN; raises S2DError where settings differ."""
     known: list[dict[str, Any]] = []
     for shard in finished_shards(out):
@@ -154,7 +158,7 @@ def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     return "it was made with other settings"
 
 
-def _remove_orphans(out: Path) -> None:
+def _remove_orphans(out: Location) -> None:
     """Remove parts without their videos part: a run was killed between the renames."""
     finished = set(finished_shards(out))
     for table in ("frames", "tracks"):
@@ -219,7 +223,7 @@ def _publish(group: _Group, staging: Staging, copies: Copies) -> None:
     if group.replaces:
         group.replaces.exchange(shard, staging.folder)
     else:
-        publish_shard(staging.folder.parent, shard, staging.folder)
+        publish_shard(staging.out, shard, staging.folder)
     staging.discard(group.sources)
 
 

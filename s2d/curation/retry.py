@@ -19,6 +19,7 @@ from s2d.files import sync, whole_file
 from s2d.shards.reader import finished_shards, read_part
 from s2d.shards.schema import TABLES
 from s2d.shards.writer import part_path, publish_shard, scratch_path, writing
+from s2d.storage import Location
 
 NOTE = "exchange.json"
 
@@ -27,7 +28,7 @@ NOTE = "exchange.json"
 class Reopened:
     """A finished shard, some of whose videos are worked on again."""
 
-    folder: Path
+    folder: Location
     """The data set's folder."""
     shard: str
     again: frozenset[str]
@@ -54,7 +55,7 @@ class Reopened:
         finish_exchange(self.folder, scratch)
 
 
-def reopen(out: Path, sources: Iterable[Source]) -> list[Reopened]:
+def reopen(out: Location, sources: Iterable[Source]) -> list[Reopened]:
     """The shards that hold videos of `sources` that have failed and may be tried again, or copies of such videos."""
     tried = {source.video for source in sources if not source.settled}
     columns = ["video", "outcome", "reason", "sha256"]
@@ -67,7 +68,7 @@ def reopen(out: Path, sources: Iterable[Source]) -> list[Reopened]:
     return [Reopened(out, shard, frozenset(videos)) for shard, videos in again.items() if videos]
 
 
-def finish_exchange(out: Path, scratch: Path) -> None:
+def finish_exchange(out: Location, scratch: Path) -> None:
     """Do the exchange that is noted in `scratch`, or what a killed run has left of it. Raises WriteError."""
     note = scratch / NOTE
     if not note.exists():
@@ -76,7 +77,8 @@ def finish_exchange(out: Path, scratch: Path) -> None:
     if scratch_path(scratch, "videos", shards["new"]).exists():  # else it was all done, but for the note
         with writing(out):
             part_path(out, "videos", shards["old"]).unlink(missing_ok=True)  # first: without it the shard is none
-            sync(out / "videos")
+            if isinstance(out, Path):
+                sync(out / "videos")
             if shards["old"] != shards["new"]:  # else the renames below replace them
                 part_path(out, "tracks", shards["old"]).unlink(missing_ok=True)
                 part_path(out, "frames", shards["old"]).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.extract import MIN_FRAMES, FoundTracks, find_tracks, track_frames
 from s2d.landmarks.tracking import Track
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
+from s2d.storage import local_copy
 from s2d.video import VideoReader
 
 NO_FACE, TOO_BRIEF = "no face found", "faces seen too briefly"
@@ -77,18 +79,19 @@ class _Video:
     def judge(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
         try:
-            return self._judged(), self._kept
+            with local_copy(self._source.path) as path:
+                return self._judged(path), self._kept
         except WriteError:
             raise
         except S2DError as error:
-            reason, detail = error.why, f"{error.why}; {error.remedy}" if error.remedy else error.why
+            reason, detail = _countable(error.why), f"{error.why}; {error.remedy}" if error.remedy else error.why
         except Exception as error:  # noqa: BLE001 - whatever a file can do to a decoder costs that file only
             reason, detail = type(error).__name__, _where(error)
         return self._source.row("failed", reason, detail, **self._facts), []
 
-    def _judged(self) -> dict[str, Any]:
-        self._facts["sha256"] = self._source.sha256 or file_sha256(self._source.path)
-        with VideoReader(self._source.path) as reader:
+    def _judged(self, path: Path) -> dict[str, Any]:
+        self._facts["sha256"] = self._source.sha256 or file_sha256(path)
+        with VideoReader(path) as reader:
             first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
             self._facts |= _about(reader, first, stop)
             refusal = self._config.filters.of_videos.refused(self._facts)
@@ -210,6 +213,15 @@ def _table(
 
 def _null_for_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _countable(why: str) -> str:
+    """Words that repeat, to count videos by.
+
+    >>> _countable("frame 3 of 20 cannot be decoded (damaged data)")
+    'frame N of N cannot be decoded (damaged data)'
+    """
+    return re.sub(r"\d+(\.\d+)?", "N", why)
 
 
 def _where(error: Exception) -> str:

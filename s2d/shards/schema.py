@@ -17,6 +17,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -208,9 +209,9 @@ class Provenance:
         }
         return dict(json.loads(_json(made)))
 
-    @property
+    @cached_property
     def config_hash(self) -> str:
-        """16 hexadecimal digits over `settings()`."""
+        """16 hexadecimal digits over `settings()`; asked for several times a video."""
         return hashlib.sha256(_json(self.settings()).encode()).hexdigest()[:16]
 
     def metadata(self, table: str) -> dict[str, str]:

@@ -18,11 +18,12 @@ from s2d.errors import S2DError
 from s2d.files import sync
 from s2d.geometry import Float32, Floats
 from s2d.shards.schema import FRAME_MEASURES, FRAMES, TABLES, Provenance, flat_flags, flat_points
+from s2d.storage import Location, Remote
 
 Row = Mapping[str, Any]
 
 
-def part_path(folder: Path, table: str, shard: str) -> Path:
+def part_path(folder: Location, table: str, shard: str) -> Location:
     """Where the part of `table` that belongs to `shard` stands."""
     return folder / table / f"part-{shard}.parquet"
 
@@ -40,7 +41,7 @@ class WriteError(S2DError):
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Location) -> Iterator[None]:
     """Turn what the operating system says about writing `path` into a WriteError."""
     try:
         yield
@@ -106,7 +107,7 @@ def _nullable(values: Floats | None, count: int) -> pa.Array:
 
 
 def write_shard(
-    folder: Path,
+    folder: Location,
     provenance: Provenance,
     videos: Sequence[Row],
     tracks: Sequence[Row],
@@ -143,8 +144,10 @@ def make_shard(
     return shard
 
 
-def publish_shard(folder: Path, shard: str, scratch: Path) -> None:
+def publish_shard(folder: Location, shard: str, scratch: Path) -> None:
     """Rename the parts of a shard from `scratch` (on the same file system) into place, the videos part last.
+
+    Where `folder` is remote they are put there instead, in the same order, see `s2d.storage`.
 
     Whatever moment the machine stops at, readers see the shard whole or not at all; what was renamed before it stopped
     may be missing in `scratch`. Raises WriteError.
@@ -161,7 +164,10 @@ def scratch_path(scratch: Path, table: str, shard: str) -> Path:
     return scratch / f"{table}-{shard}.tmp"
 
 
-def _publish(made: Path, target: Path) -> None:
+def _publish(made: Path, target: Location) -> None:
+    if isinstance(target, Remote):
+        target.take_in(made)
+        return
     target.parent.mkdir(exist_ok=True)
     made.replace(target)
     sync(target.parent)  # or a power cut could keep the next part and lose this one

@@ -7,6 +7,7 @@ list hides are counted too, reordering shifts key frames, and a lost frame moves
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def open_video(path: Path) -> Any:  # noqa: ANN401 (PyAV is not typed here)
         options = {"protocol_whitelist": "file"}
         return av.open(os.path.abspath(path), options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
-        unknown = isinstance(error, av.InvalidDataError)
+        unknown = isinstance(error, av.InvalidDataError) or error.errno == errno.EBUSY  # what it says of an absurd Y4M
         why = "not a video, or one cut off before its index" if unknown else reason(error)
         raise S2DError(f"cannot read the video {path}", why, "give a readable video file") from error
 

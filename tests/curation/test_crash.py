@@ -15,5 +15,5 @@ def command(inputs: Path, out: Path) -> list[str]:
 def test_a_retry_killed_robbed_of_a_worker_or_out_of_space_is_ended_by_the_same_command(films, tmp_path):
     runs = trials(tmp_path, command, films, [films / "00.mp4", films / "06.mp4"])
     found = disturb(tmp_path, runs[1:], moments=3, seed=3, mount=False)
-    assert [(moment["reads"], moment["identical"]) for moment in found] == [(True, True)] * 3, found
-    assert sum(moment["hit"] for moment in found) >= 2, "the moments are within the runs"
+    assert all(moment["reads"] and moment["identical"] for moment in found), found
+    assert [moment["kind"] for moment in found if moment["hit"]] == ["parent", "worker", "disk"]

@@ -293,7 +293,8 @@ def test_a_second_track_that_breaks_takes_the_first_with_it(only, tmp_path, monk
     monkeypatch.setattr(worker, "align", breaks_later)
     script = [[a_face(30 - n / 2, 40, 70), a_face(110 - n / 2, 40, 70)] for n in range(FRAMES)]
     row = only(film(tmp_path / "talk.mp4"), script)
-    assert (row.outcome, row.reason, row.tracks) == ("failed", "frame 3 is broken", 0)
+    assert (row.outcome, row.reason, row.tracks) == ("failed", "frame N is broken", 0)
+    assert row.detail == "frame 3 is broken"
     assert len(open_dataset(tmp_path / "out")) == 0
 
 

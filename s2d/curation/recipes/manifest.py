@@ -41,7 +41,7 @@ class Manifest:
     rate: float | None
     """Frames a second that the frame numbers count, if not the video's own."""
     box: tuple[str, ...]
-    """Fields with the numbers left, top, right, bottom; empty where there is no box."""
+    """Fields with left, top, right and bottom, or one with all four, as "624-48-1018-553"; empty: there is no box."""
     box_size: tuple[str, ...]
     """Fields with the width and height that the box is in; empty where it is in shares."""
 
@@ -95,9 +95,11 @@ class Manifest:
         return Clip(start, end, self.in_frames and not self.rate, self._box(row) if self.box else None)
 
     def _box(self, row: Mapping[str, str]) -> tuple[float, float, float, float]:
-        numbers = [float(number) for name in self.box for number in _NUMBER.findall(row[name])]
+        texts = _NUMBER.findall(row[self.box[0]]) if len(self.box) == 1 else [row[name] for name in self.box]
         width, height = (float(row[name]) for name in self.box_size) if self.box_size else (1.0, 1.0)
-        left, top, right, bottom = numbers
+        if len(texts) != 4 or not (width > 0 and height > 0):
+            raise ValueError(f"a box of {' '.join(texts)} in {width:g} x {height:g}")
+        left, top, right, bottom = map(float, texts)
         return left / width, top / height, right / width, bottom / height
 
 

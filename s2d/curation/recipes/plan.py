@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2d.curation.clip import Clip
-from s2d.curation.plan import VIDEO_EXTENSIONS, Source, files_below, source_of
+from s2d.curation.plan import VIDEO_EXTENSIONS, Found, Source, files_below, source_of
 from s2d.curation.recipes.manifest import Manifest
 from s2d.curation.recipes.pattern import Pattern
 from s2d.curation.recipes.recipe import Recipe
 from s2d.errors import S2DError
 from s2d.shards.splits import check_apart
+from s2d.storage import Location, location, reaching
 
 MISSING = "missing"
 
@@ -42,12 +43,12 @@ class Plan:
 
 
 def plan_recipe(recipe: Recipe, root: str | Path, out: str | Path) -> Plan:
-    """Look through the folder `root` for the videos of a recipe; `out`, should it lie inside, is left out.
+    """Look through `root`, a path or a URL, for the videos of a recipe; `out`, should it lie inside, is left out.
 
     Raises S2DError when there is no such folder, it is the tree of another data set, a manifest is missing or broken,
     or somebody would be in two splits.
     """
-    tree = _Tree(recipe, Path(root), Path(out))
+    tree = _Tree(recipe, location(root), location(out))
     rows = list(tree.rows())
     side = recipe.split.reader(tree.lines)
     sources: dict[str, Source] = {}
@@ -67,12 +68,13 @@ def plan_recipe(recipe: Recipe, root: str | Path, out: str | Path) -> Plan:
 class _Tree:
     """The files below the root."""
 
-    def __init__(self, recipe: Recipe, root: Path, out: Path) -> None:
+    def __init__(self, recipe: Recipe, root: Location, out: Location) -> None:
         self.recipe, self.root = recipe, root
         self.asked = f"cannot use the recipe {recipe.name} on {root}"
-        if not root.is_dir():
-            raise S2DError(self.asked, "no such folder", "give the folder of the data set as --root")
-        self.files = {path.relative_to(root).as_posix(): path for path in files_below(root, out.resolve())}
+        with reaching(root):
+            if not root.is_dir():
+                raise S2DError(self.asked, "no such folder", "give the folder of the data set as --root")
+            self.files: dict[str, Path | Found] = files_below(root, out)
         self.videos = sorted(path for path in self.files if Path(path).suffix.lower() in VIDEO_EXTENSIONS)
 
     def rows(self) -> Iterator[Row]:
@@ -107,7 +109,8 @@ class _Tree:
 
     def _text(self, path: str) -> str:
         try:
-            return (self.root / path).read_text("utf-8-sig")
+            with reaching(self.root), (self.root / path).open("rb") as file:
+                return file.read().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise S2DError(self.asked, f"{path}: {error}", "fetch it again") from error
 

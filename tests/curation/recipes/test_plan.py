@@ -14,6 +14,8 @@ from tests.curation.conftest import contents
 from tests.curation.curation_fakes import InProcess, fake_curate, fake_curate_sources
 from tests.curation.recipes.trees import TREES, Tree
 
+ROW = "video_id,start,end,bbox,width,height,person_id\nx,1,2,{0},{1},{1},y\n"
+
 
 def plan(name: str, root: Path, **files: str) -> Plan:
     """The plan for the tree of that name, with some of its files (by their stem) in another state."""
@@ -65,6 +67,8 @@ def test_a_missing_manifest(tmp_path):
         ),
         ("voxceleb1", {"vox_metadata": "video_id,start\nx,1\n"}, "a row has no field 'end'"),
         ("voxceleb1", {"vox_metadata": "video_id,start,end\nx,5,5\n"}, "a clip from 0.2 to 0.2"),
+        ("voxceleb1", {"vox_metadata": ROW.format("1-2-3", 9)}, "a box of 1 2 3 in 9 x 9"),
+        ("voxceleb1", {"vox_metadata": ROW.format("1-2-3-4", 0)}, "a box of 1 2 3 4 in 0 x 0"),
         ("hdtf", {"RD_annotion_time": "Radio11.mp4\n"}, "line 1 has 1 columns, not 2"),
         ("hdtf", {"RD_annotion_time": "Radio11.mp4 soon-later\n"}, "could not convert string to float: 'soon'"),
         ("talkinghead1kh", {"val_video_tubes": "x,1,2\n"}, "line 1 has 3 columns, not 9"),
@@ -146,3 +150,9 @@ def test_a_missing_file_that_has_come_is_worked_on_with_retry(tmp_path):
     assert list(summary.videos.outcome) == ["kept"] * 5
     fake_curate_sources(found.sources, tmp_path / "fresh")
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+def test_boxes_of_four_columns_may_be_small_or_negative(tmp_path):
+    tubes = "1lSejjfNHpw_0075,100,200,0,100,-20,1e-03,100,50\n"
+    found = plan("talkinghead1kh", tmp_path / "root", val_video_tubes=tubes)
+    assert found.sources[-1].clip.box == pytest.approx((-0.1, 1e-5, 0.5, 0.5))
