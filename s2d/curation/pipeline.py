@@ -107,9 +107,9 @@ def run(
 ) -> Summary:
     """Deal with those of `sources` that the data set does not have yet, or that failed and are to be tried again.
 
-    `work` stages the result of one video.
+    `work` stages the result of one video. `filters` are asked here about what only the other videos can tell: whether a
+    video is a near copy of one of them.
 
-    `filters` are asked here about what only the other videos can tell: whether a video is a near copy of one of them.
     The caller has `claimed` the data set's folder. Raises S2DError when it holds a data set of other settings.
     """
     out = staging.out
