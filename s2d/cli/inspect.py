@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from rich.table import Table
 
 SHOWN = 20  # rows of the table of tracks, without --tracks
@@ -54,6 +56,7 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
         "frames": int(tracks["frames"].sum()),
         "seconds": float((tracks["frames"] / tracks["fps"]).sum()) if "fps" in tracks else None,
         "quality": _quality(tracks),
+        "video_quality": _video_quality(videos),
         "track_list": _track_list(tracks),
     }
 
@@ -76,10 +79,21 @@ def _quality(tracks: pd.DataFrame) -> list[dict[str, Any]]:
     """Quantiles over tracks of each quality column, with its unit."""
     from s2d.shards.schema import TRACKS
 
-    first = TRACKS.get_field_index("detector") + 1
+    return _quantiles(tracks, list(TRACKS)[TRACKS.get_field_index("detector") + 1 :])
+
+
+def _video_quality(videos: pd.DataFrame) -> list[dict[str, Any]]:
+    """The same of what is measured of videos as a whole, kept or not."""
+    from s2d.curation.limits import columns
+    from s2d.shards.schema import VIDEOS
+
+    return _quantiles(videos, [field for field in VIDEOS if field.nullable and field.name in columns()])
+
+
+def _quantiles(rows_of: pd.DataFrame, fields: Sequence[pa.Field]) -> list[dict[str, Any]]:
     rows = []
-    for field in list(TRACKS)[first:]:
-        values = tracks[field.name].dropna() if field.name in tracks else tracks["frames"].head(0)
+    for field in fields:
+        values = rows_of[field.name].dropna() if field.name in rows_of else rows_of.iloc[:0, 0]
         if len(values):
             quantiles = {f"q{round(100 * q)}": float(values.quantile(q)) for q in QUANTILES}
             rows.append({"column": field.name, "unit": field.metadata[b"unit"].decode(), **quantiles})
@@ -100,11 +114,11 @@ def _tables(path: str, result: dict[str, Any], all_tracks: bool) -> list[Table |
         rows = list(result["filtered_tracks"].items())
         shown.append(table("Tracks left out, of all videos", ("reason", "tracks"), rows))
     shown += _tracks_table(result["track_list"], None if all_tracks else SHOWN)
-    if result["quality"]:
+    for title, name in (("Quality of the tracks", "quality"), ("The videos as a whole", "video_quality")):
         columns = ("column", "5 %", "median", "95 %", "unit")
         keys = ("column", "q5", "q50", "q95", "unit")
-        rows = [tuple(row[key] for key in keys) for row in result["quality"]]
-        shown.append(table("Quality of the tracks", columns, rows))
+        rows = [tuple(row[key] for key in keys) for row in result[name]]
+        shown += [table(title, columns, rows)] if rows else []
     return [*shown, table("Made by", ("", "setting"), _settings(result["metadata"]))]
 
 

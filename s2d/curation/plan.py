@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from s2d.curation.clip import Clip
 from s2d.errors import S2DError
-from s2d.files import file_sha256
+from s2d.storage import Location, Remote, location, reaching, sha256
 
 # fmt: off
 VIDEO_EXTENSIONS = (
@@ -26,10 +27,10 @@ DUPLICATE = "duplicate"
 
 @dataclass(frozen=True)
 class Source:
-    """One file to curate."""
+    """One video to curate: a file, or a clip of one."""
 
     video: str
-    """Its name in the data set: the input's name and the path below it, with forward slashes."""
+    """Its name in the data set: the input's name and the path below it, with forward slashes; a clip adds #RANGE."""
     path: str
     identity: str
     bytes: int
@@ -38,6 +39,15 @@ class Source:
     """Hash of the content, where it had to be known beforehand."""
     settled: tuple[str, str, str] | None = None
     """(outcome, reason, detail) of a file that is not worth a look."""
+    split: str | None = None
+    """One of `s2d.shards.splits.SPLITS`, where the data set publishes one."""
+    clip: Clip | None = None
+    """The part of the file that is meant; None for all of it."""
+
+    @property
+    def stem(self) -> str:
+        """Short name for its tracks: the file's without extension, and the clip's range."""
+        return _utf8(Path(self.path).stem) + (f"#{self.clip.label}" if self.clip else "")
 
     def row(self, outcome: str, reason: str = "", detail: str = "", **facts: Any) -> dict[str, Any]:  # noqa: ANN401
         """A row of the videos table; `facts` are further columns of it."""
@@ -45,6 +55,8 @@ class Source:
             "video": self.video,
             "path": _utf8(self.path),
             "identity": self.identity,
+            "split": self.split,
+            "span": self.clip.label if self.clip else None,
             "sha256": self.sha256,
             "bytes": self.bytes,
             "outcome": outcome,
@@ -57,8 +69,10 @@ class Source:
         return {**row, **facts}
 
 
-def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
-    """All regular files of the inputs: folders are searched through, sorted by name, without hidden files and `out`.
+def find_sources(inputs: Iterable[str | Path], out: Location) -> list[Source]:
+    """All regular files of the inputs, which are paths or URLs.
+
+    Folders are searched through, sorted by name, without hidden files and `out`.
 
     The truth that `s2d synth` writes beside a clip belongs to it and is not listed.
 
@@ -68,7 +82,7 @@ def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
     """
     found: dict[str, Source] = {}
     for given in inputs:
-        for source in _sources_of(Path(given), out.resolve()):
+        for source in _sources_of(location(given), out):
             other = found.setdefault(source.video, source)
             if not _same_file(other.path, source.path):
                 why = f"{other.path} and {source.path} would both be called {source.video}"
@@ -76,25 +90,47 @@ def find_sources(inputs: Iterable[str | Path], out: Path) -> list[Source]:
     return list(found.values())
 
 
-def _sources_of(given: Path, out: Path) -> list[Source]:
+def _sources_of(given: Location, out: Location) -> list[Source]:
     asked = f"cannot curate {given}"
-    if given.is_dir():
-        name = given.resolve().name
-        files = sorted(_files_below(given, out), key=lambda path: path.relative_to(given).parts)
-        if not files:
-            raise S2DError(asked, "the folder holds no files", "give a folder of videos, or videos")
-        return [_source(path, Path(name) / path.relative_to(given)) for path in files]
-    if not given.exists():
-        raise S2DError(asked, "no such file or folder", "check the path")
-    return [_source(given, Path(given.name))]
+    with reaching(given):
+        if given.is_dir():
+            name = given.resolve().name if isinstance(given, Path) else given.name
+            files = files_below(given, out)
+            if not files:
+                raise S2DError(asked, "the folder holds no files", "give a folder of videos, or videos")
+            return [_named(found, Path(name, path)) for path, found in files.items()]
+        if not given.exists():
+            raise S2DError(asked, "no such file or folder", "check the path")
+        return [_named(given if isinstance(given, Path) else Found(given, *given.facts()), Path(given.name))]
 
 
-def _files_below(folder: Path, out: Path) -> Iterator[Path]:
+@dataclass(frozen=True)
+class Found:
+    """A remote file with what its listing says; to ask for each by itself would take a day."""
+
+    place: Remote
+    bytes: int
+    modified_ns: int
+
+
+def files_below(folder: Location, out: Location) -> dict[str, Path | Found]:
+    """The files below a folder, without hidden ones and those of the data set `out`, by path from there, sorted."""
+    found: dict[str, Path | Found]
+    if isinstance(folder, Path):
+        skipped = out.resolve() if isinstance(out, Path) else None
+        found = {path.relative_to(folder).as_posix(): path for path in _local_files(folder, skipped)}
+    else:
+        listed = {path: Found(folder / path, *facts) for path, facts in folder.files().items()}
+        found = {path: file for path, file in listed.items() if not str(file.place).startswith(f"{out}/")}
+    return dict(sorted(found.items(), key=lambda item: item[0].split("/")))
+
+
+def _local_files(folder: Path, out: Path | None) -> Iterator[Path]:
     """Regular files, through links too, but through no folder twice; devices and pipes are left out.
 
     Folders that cannot be read come last, in the place of their files.
     """
-    seen = {out}
+    seen = {out} if out else set()
     unread: list[Path] = []
 
     def refused(error: OSError) -> None:
@@ -128,9 +164,15 @@ def _is_truth(path: Path) -> bool:
     return is_truth(path)
 
 
-def _source(path: Path, name: Path) -> Source:
-    video = _utf8(name.as_posix())
-    identity = _utf8(name.parts[1] if len(name.parts) > 2 else name.stem)
+def _named(path: Path | Found, name: Path) -> Source:
+    return source_of(path, name.as_posix(), name.parts[1] if len(name.parts) > 2 else name.stem)
+
+
+def source_of(path: Path | Found, name: str, identity: str) -> Source:
+    """A file as a source; one that cannot be read or is no video has its outcome settled."""
+    video, identity = _utf8(name), _utf8(identity)
+    if isinstance(path, Found):
+        return _settled_by_name(Source(video, str(path.place), identity, path.bytes, path.modified_ns), path.place)
     try:
         status = path.stat()
     except OSError as error:
@@ -139,7 +181,10 @@ def _source(path: Path, name: Path) -> Source:
     if stat.S_ISDIR(status.st_mode):
         settled = ("failed", UNREADABLE, f"cannot read the folder {_utf8(str(path))}: check its permissions")
         return Source(video, str(path), identity, 0, 0, settled=settled)
-    source = Source(video, str(path), identity, status.st_size, status.st_mtime_ns)
+    return _settled_by_name(Source(video, str(path), identity, status.st_size, status.st_mtime_ns), path)
+
+
+def _settled_by_name(source: Source, path: Location) -> Source:
     if path.suffix.lower() in VIDEO_EXTENSIONS:
         return source
     return replace(source, settled=("failed", NOT_A_VIDEO, f"{path.suffix or path.name} is no extension of a video"))
@@ -157,19 +202,20 @@ def _same_file(one: str, other: str) -> bool:
 def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:
     """The same sources, where what repeats the content of an earlier one is settled: filtered, as a duplicate.
 
-    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here.
+    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here. Clips of
+    one file are told apart by their ranges, and left as they are.
     """
-    sizes = Counter(source.bytes for source in sources if not source.settled)
+    sizes = Counter(source.bytes for source in sources if not (source.settled or source.clip))
     sizes.update(size for size, sha256 in known.values() if sha256)
     first = {sha256: video for video, (_, sha256) in known.items() if sha256}
     return [_settled_if_known(source, first) if sizes[source.bytes] > 1 else source for source in sources]
 
 
 def _settled_if_known(source: Source, first: dict[str, str]) -> Source:
-    if source.settled:
+    if source.settled or source.clip:
         return source
     try:
-        source = replace(source, sha256=file_sha256(source.path))
+        source = replace(source, sha256=sha256(source.path))
     except S2DError:
         return source  # the worker will say the same of it, as the video's outcome
     original = first.setdefault(str(source.sha256), source.video)

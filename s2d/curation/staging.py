@@ -12,27 +12,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from s2d.curation.plan import Source
 from s2d.errors import S2DError
 from s2d.files import whole_file
+from s2d.shards.reader import open_parquet
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import Row, writing
+from s2d.storage import Location
 
 FOLDER, LOCK = ".staging", ".lock"
 
 
+def staging_folder(out: Location) -> Path:
+    """Where results wait for their shard: in the data set's folder, or, of a remote one, in this machine's cache."""
+    if isinstance(out, Path):
+        return out / FOLDER
+    return (
+        platformdirs.user_cache_path("s2d") / "curation" / hashlib.sha256(str(out).encode()).hexdigest()[:16] / FOLDER
+    )
+
+
 @contextmanager
-def claimed(out: Path) -> Iterator[None]:
+def claimed(out: Location) -> Iterator[None]:
     """Make the folder `out` and hold it alone; the operating system lets go of it when the process ends, however.
 
+    A remote folder is held against other runs on this machine only: object stores know no locks that end with their
+    process. Two machines at once do no harm to shards, which are whole and named by their content, but a video that
+    both have worked on is then in two shards, unless they worked on the same files; readers say so.
     Raises S2DError when it cannot be made or written, or another run holds it.
     """
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / LOCK, "w")  # noqa: SIM115 - held open, not read
+    held = staging_folder(out).parent
+    with writing(held):
+        held.mkdir(parents=True, exist_ok=True)
+        lock = open(held / LOCK, "w")  # noqa: SIM115 - held open, not read
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,14 +64,16 @@ class Staged:
 
     video: Row
     tracks: Sequence[Row]
-    frames: Path
+    frames: Location
+    groups: Sequence[int] | None = None
+    """Row groups of `frames` that belong to the tracks; None where all of them do."""
 
     def frame_tables(self) -> Iterator[pa.Table]:
         """The frames, one table per track, read one at a time."""
         if not self.tracks:
             return
-        with pq.ParquetFile(self.frames) as file:
-            for number in range(file.num_row_groups):
+        with open_parquet(self.frames) as file:
+            for number in range(file.num_row_groups) if self.groups is None else self.groups:
                 yield file.read_row_group(number)
 
 
@@ -66,6 +83,13 @@ class Staging:
 
     folder: Path
     provenance: Provenance
+    remote: Location | None = None
+    """The data set, if it is not the folder above `folder`."""
+
+    @property
+    def out(self) -> Location:
+        """The data set that the results are for."""
+        return self.remote or self.folder.parent
 
     def make(self) -> None:
         """Make the folder if it is missing."""

@@ -19,13 +19,15 @@ from s2d.landmarks.comparison import METHODS, Comparison, Footage, Frames, Metho
 from s2d.landmarks.layout import CONTOUR_68
 from s2d.landmarks.tracking import Track
 from s2d.shards.reader import Dataset, TrackFrames, open_dataset
+from s2d.storage import location
 
 MOST_TRACKS = 20
 
 
 def is_dataset(path: str | Path) -> bool:
     """Whether this can only be a data set: a folder, or a Parquet file, which is a part of its frames."""
-    return Path(path).is_dir() or Path(path).suffix == ".parquet"
+    place = location(path)
+    return place.suffix == ".parquet" or place.is_dir()
 
 
 def choose_tracks(dataset: Dataset, track_id: str | None = None, most: int = MOST_TRACKS) -> list[str]:

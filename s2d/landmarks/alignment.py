@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from s2d.geometry import Array, Float32, Image, apply, invert
 from s2d.landmarks.flow import FlowParameters, measure_flow
-from s2d.landmarks.links import LinkParameters, make_links
+from s2d.landmarks.links import LinkParameters, hidden_share, make_links
 from s2d.landmarks.solver import Links, solve
 from s2d.landmarks.stabilise import fill_gaps, follow
 from s2d.landmarks.tracking import Track
@@ -65,6 +65,8 @@ class Aligned:
     """(T, 70, 2) frame pixels; NaN only for landmarks that the detector never gave in this track."""
     observed: npt.NDArray[np.bool_]
     """(T, 70) False where a missing detection was bridged by flow."""
+    hidden: Array
+    """(T,) share of landmarks, 0 to 1, that something else passes over: see `s2d.landmarks.links.hidden_share`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters
     links = make_links(flow, guide, parameters.parts, parameters.links)
     stiffness = accelerations(track.times, flow.repeated, parameters)
     points = estimate(detections, links, stiffness, parameters)
-    return Aligned(apply(invert(matrices), points).astype(np.float32), track.valid.copy())
+    hidden = hidden_share(flow, guide, parameters.parts, parameters.links)
+    return Aligned(apply(invert(matrices), points).astype(np.float32), track.valid.copy(), hidden)
 
 
 def _guide(detections: Array, sigma: float) -> Array:

@@ -6,8 +6,8 @@ crop is known only when the track is. Both stream: no more than a batch of frame
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2d import progress
@@ -28,11 +28,11 @@ class FoundTracks:
     tracks: list[Track]
     """By shot, then in order of first appearance."""
     frames: int
-    """Frames in the video."""
+    """Frames that were looked at."""
     frames_with_face: int
     """Frames with at least one detection, in a track or not."""
     shots: int
-    """Shots in the video."""
+    """Shots in them."""
     dropped: int
     """Faces that were seen too briefly to make a track."""
 
@@ -45,28 +45,34 @@ def find_tracks(
     min_frames: int = MIN_FRAMES,
     max_seconds: float = 60.0,
     margin: float = MARGIN,
+    first: int = 0,
+    stop: int | None = None,
+    look: Callable[[Image], None] | None = None,
 ) -> FoundTracks:
     """Pass 1: decode once, find shots and faces, join them into tracks; options as in `build_tracks`.
 
-    Raises S2DError when the video does not decode to its end.
+    Only frames `first` to `stop` - 1 are read (default: all); frame numbers and times stay those of the video.
+    `look` is shown each of them as it passes. Raises S2DError when they do not all decode.
     """
     scenes = ShotDetector()
     detections: list[list[Face]] = []
     waiting: list[Image] = []
-    frames = progress.track(reader.frames(), f"finding faces in {Path(reader.path).name}", len(reader))
+    times = reader.times[first:stop]
+    frames = progress.track(reader.frames(first, stop), f"finding faces in {Path(reader.path).name}", len(times))
     for index, frame in enumerate(frames):
         scenes.update(index, frame)
+        if look is not None:
+            look(frame)
         waiting.append(frame)
         if len(waiting) == batch:
             detections += detector.detect(waiting)
             waiting = []
     detections += detector.detect(waiting) if waiting else []
     ranges = shots(scenes.cuts(), len(detections))
-    found = build_tracks(
-        detections, reader.times, ranges, min_frames=min_frames, max_seconds=max_seconds, margin=margin
-    )
+    found = build_tracks(detections, times, ranges, min_frames=min_frames, max_seconds=max_seconds, margin=margin)
     with_face = sum(bool(faces) for faces in detections)
-    return FoundTracks(found.kept, len(detections), with_face, len(ranges), found.dropped)
+    kept = [replace(track, frames=track.frames + first) for track in found.kept]
+    return FoundTracks(kept, len(detections), with_face, len(ranges), found.dropped)
 
 
 def extract_tracks(

@@ -65,6 +65,22 @@ def make_links(
     return links
 
 
+def hidden_share(flow: FlowLinks, points: Array, table: tuple[PartWeights, ...], parameters: LinkParameters) -> Array:
+    """How much of a face something else passes over, by frame: (T,), 0 to 1; arguments as for `make_links`.
+
+    The mean, over the landmarks that move with the head and those of the lips, of how little of their flow since the
+    frame before is their own. What covers a face without moving is not noticed; the first frame is taken as free.
+    """
+    covered = np.zeros(len(points))
+    if 1 in flow.shift:
+        rigid = column(table, "rigid") == 1
+        head = head_motion(points[:-1], flow.shift[1], flow.trust[1])
+        own = _own_share(flow.shift[1], head, points[1:] - points[:-1], rigid, parameters)
+        judged = [*np.flatnonzero(rigid), *MOUTH]
+        covered[1:] = 1 - np.nanmean(own[:, judged], axis=1)  # NaN: lips that the detector never gives
+    return covered
+
+
 def _own_share(
     shift: Array, head: Array, seen: Array, rigid: npt.NDArray[np.bool_], parameters: LinkParameters
 ) -> Array:

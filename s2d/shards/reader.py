@@ -8,8 +8,9 @@ for track_id in dataset.tracks().query("face_px > 200").track_id:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,8 +23,9 @@ import pyarrow.parquet as pq
 from s2d.errors import S2DError
 from s2d.geometry import Float32
 from s2d.landmarks import layout
-from s2d.shards.schema import SCHEMA_VERSION, TRACKS, VIDEOS, read_metadata
+from s2d.shards.schema import FRAME_MEASURES, SCHEMA_VERSION, TRACKS, VIDEOS, read_metadata
 from s2d.shards.writer import part_path
+from s2d.storage import Location, location, reaching
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,7 @@ Result = TypeVar("Result")
 AGREE = ("layout", "schema_version", "crop_size")  # besides `Provenance.settings`, which must all agree
 READERS = 8
 NAMED = 5  # tracks that are named when another was asked for
-PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid")
+PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid", *FRAME_MEASURES)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class TrackFrames:
     """(T,) confidence of the detector."""
     jpeg: list[bytes] | None
     """T pictures of the crop (see `s2d.images.decode_jpeg`); None where none are stored or none were asked for."""
+    measures: Mapping[str, Float32]
+    """Quality by frame, (T,) each, by the names and in the units of the schema's FRAME_MEASURES; NaN where unknown."""
 
 
 class Dataset:
@@ -92,7 +96,7 @@ class Dataset:
             return _pandas(pa.table({"track_id": list(self._index), "frames": lengths}))
         return _frame(files, TRACKS, ["video", "shot", "face"])
 
-    def row_group(self, track_id: str) -> tuple[Path, int]:
+    def row_group(self, track_id: str) -> tuple[Location, int]:
         """The frames part that holds a track, and the number of its row group there.
 
         Raises S2DError when the data set has no such track.
@@ -114,43 +118,60 @@ class Dataset:
         return _track_frames(track_id, _guard(path, lambda: _read_group(path, row, columns)))
 
 
-def open_dataset(path: str | Path) -> Dataset:
-    """Open a data set's folder, or a single part file of its frames.
+def open_dataset(path: str | Location) -> Dataset:
+    """Open a data set's folder, or a single part file of its frames; a path, or a URL such as s3://bucket/data.
 
     Raises S2DError when there is none, it is damaged, it has another layout or schema version, or its parts were made
     by different detectors or with different settings.
     """
-    path = Path(path)
-    if path.is_dir():
-        shards = _shards_of(path)
-    elif path.is_file():
-        shards = [_lone_part(path)]
-    else:
-        raise S2DError(f"cannot open the data set {path}", "no such file or folder", "make one with `s2d curate`")
+    place = location(path)
+    with reaching(place):
+        if place.is_dir():
+            shards = _shards_of(place)
+        elif place.is_file():
+            shards = [_lone_part(place)]
+        else:
+            raise S2DError(f"cannot open the data set {path}", "no such file or folder", "make one with `s2d curate`")
     return Dataset(_common_metadata(shards), shards)
 
 
 @dataclass(frozen=True)
 class _Shard:
-    videos: Path | None
-    tracks: Path | None
-    frames: Path
+    videos: Location | None
+    tracks: Location | None
+    frames: Location
     track_ids: Sequence[str]
     metadata: dict[str, Any]
     lengths: Sequence[int] = ()
 
 
-def finished_shards(folder: Path) -> list[str]:
+def finished_shards(folder: Location) -> list[str]:
     """Ids of the shards that are whole: those with a videos part, sorted."""
     return sorted(part.stem.removeprefix("part-") for part in (folder / "videos").glob("part-*.parquet"))
 
 
-def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
+def read_part(path: Location, columns: list[str] | None = None) -> pa.Table:
     """A part of videos or tracks as a table; raises S2DError when it is damaged."""
-    return _guard(path, lambda: pq.ParquetFile(path).read(columns, use_threads=False))
+
+    def read() -> pa.Table:
+        with open_parquet(path) as file:
+            return file.read(columns, use_threads=False)
+
+    return _guard(path, read)
 
 
-def _shards_of(folder: Path) -> list[_Shard]:
+@contextmanager
+def open_parquet(path: Location) -> Iterator[pq.ParquetFile]:
+    """A part, for reading; row groups of a remote one are fetched as they are asked for."""
+    if isinstance(path, Path):
+        with pq.ParquetFile(path) as file:
+            yield file
+    else:
+        with path.open() as source, pq.ParquetFile(source) as file:
+            yield file
+
+
+def _shards_of(folder: Location) -> list[_Shard]:
     found = finished_shards(folder)
     if not found:
         inside = folder.name in ("videos", "tracks", "frames") and finished_shards(folder.parent)
@@ -165,7 +186,7 @@ def _at_once(read: Callable[[Given], Result], what: Sequence[Given]) -> list[Res
         return list(pool.map(read, what))
 
 
-def _whole_shard(folder: Path, shard: str) -> _Shard:
+def _whole_shard(folder: Location, shard: str) -> _Shard:
     videos, tracks, frames = (part_path(folder, table, shard) for table in ("videos", "tracks", "frames"))
     for part in (tracks, frames):
         if not part.is_file():
@@ -175,24 +196,31 @@ def _whole_shard(folder: Path, shard: str) -> _Shard:
     return _Shard(videos, tracks, frames, table.column("track_id").to_pylist(), metadata)
 
 
-def _lone_part(path: Path) -> _Shard:
+def _lone_part(path: Location) -> _Shard:
     if not _is_parquet(path):
         raise S2DError(f"cannot open {path}", "it is no Parquet file", "give a folder made by `s2d curate`")
-    file = _guard(path, lambda: pq.ParquetFile(path))
-    with file:
-        metadata = _checked_metadata(path, file.schema_arrow, "frames")
-        groups = range(file.num_row_groups)
-        ids = _guard(path, lambda: [file.read_row_group(n, ["track_id"])["track_id"][0].as_py() for n in groups])
-        lengths = [file.metadata.row_group(n).num_rows for n in groups]
+
+    def schema() -> pa.Schema:
+        with open_parquet(path) as file:
+            return file.schema_arrow
+
+    def tracks() -> tuple[list[str], list[int]]:
+        with open_parquet(path) as file:
+            groups = range(file.num_row_groups)
+            ids = [file.read_row_group(n, ["track_id"])["track_id"][0].as_py() for n in groups]
+            return ids, [file.metadata.row_group(n).num_rows for n in groups]
+
+    metadata = _checked_metadata(path, _guard(path, schema), "frames")
+    ids, lengths = _guard(path, tracks)
     return _Shard(None, None, path, ids, metadata, lengths)
 
 
-def _is_parquet(path: Path) -> bool:
+def _is_parquet(path: Location) -> bool:
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
 
 
-def _checked_metadata(path: Path, schema: pa.Schema, table: str) -> dict[str, Any]:
+def _checked_metadata(path: Location, schema: pa.Schema, table: str) -> dict[str, Any]:
     asked, metadata = f"cannot open {path}", read_metadata(schema)
     if "schema_version" not in metadata:
         raise S2DError(asked, "it is Parquet, but not from s2d", "give a folder made by `s2d curate`")
@@ -225,13 +253,13 @@ def _settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata.get("config", {}), **{key: metadata[key] for key in AGREE}}
 
 
-def _twice(track: str, one: Path, other: Path) -> S2DError:
+def _twice(track: str, one: Location, other: Location) -> S2DError:
     remedy = "keep data sets of different makes in different folders"
     return S2DError(f"cannot use {other}", f"its track {track} is in {one.name} as well", remedy)
 
 
-def _read_group(path: Path, row: int, columns: list[str]) -> pa.Table:
-    with pq.ParquetFile(path) as file:
+def _read_group(path: Location, row: int, columns: list[str]) -> pa.Table:
+    with open_parquet(path) as file:
         return file.read_row_group(row, columns)
 
 
@@ -247,17 +275,33 @@ def _track_frames(track_id: str, table: pa.Table) -> TrackFrames:
         valid=_flattened(table, "valid").reshape(count, layout.COUNT),
         score=np.array(table["score"].to_numpy()),
         jpeg=jpeg,
+        measures={name: _measure(table, name) for name in FRAME_MEASURES},
     )
+
+
+def _measure(table: pa.Table, name: str) -> Float32:
+    """A nullable column, all NaN where the part was written before there was such a column."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, np.nan, np.float32)
+    return np.array(table[name].to_numpy(), np.float32)
 
 
 def _flattened(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.array(table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False))
 
 
-def _frame(files: Sequence[Path], schema: pa.Schema, order: list[str]) -> pd.DataFrame:
+def _frame(files: Sequence[Location], schema: pa.Schema, order: list[str]) -> pd.DataFrame:
     tables = _at_once(read_part, files)
-    table = pa.concat_tables([part.select(schema.names).cast(schema) for part in tables] or [schema.empty_table()])
+    table = pa.concat_tables([_complete(part, schema).cast(schema) for part in tables] or [schema.empty_table()])
     return _pandas(table.sort_by([(name, "ascending") for name in order]).replace_schema_metadata(None))
+
+
+def _complete(part: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema`; those that an older s2d did not know are null."""
+    for field in schema:
+        if field.nullable and field.name not in part.column_names:
+            part = part.append_column(field, pa.nulls(part.num_rows, field.type))
+    return part.select(schema.names)
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:
@@ -265,7 +309,7 @@ def _pandas(table: pa.Table) -> pd.DataFrame:
     return made
 
 
-def _guard(path: Path, read: Callable[[], Result]) -> Result:
+def _guard(path: Location, read: Callable[[], Result]) -> Result:
     """Arrow's complaints about a damaged file as one line that names it."""
     try:
         return read()
@@ -273,6 +317,6 @@ def _guard(path: Path, read: Callable[[], Result]) -> Result:
         raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
-def _damaged(path: Path, why: str) -> S2DError:
+def _damaged(path: Location, why: str) -> S2DError:
     name = path.name
     return S2DError(f"cannot read {path}", why, f"damaged: remove {name} from videos, tracks and frames, curate again")

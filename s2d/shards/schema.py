@@ -6,7 +6,8 @@
 
 Row i of a tracks part belongs to row group i of the frames part of the same shard. A shard counts only when its videos
 part exists: it is written last. To add a column: add it here, fill it where the table's rows are made, and raise
-SCHEMA_VERSION if an old reader would misread the file.
+SCHEMA_VERSION if an old reader would misread the file. A new nullable column needs no new version: older readers pass
+over it, and `s2d.shards.reader` gives null for it where a part was written before it was thought of.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ from s2d.landmarks import layout
 SCHEMA_VERSION = "1"
 TABLES = ("videos", "tracks", "frames")
 OUTCOMES = ("kept", "filtered", "failed")
+_SPLIT = "train, val or test, where the data set publishes a split; null elsewhere"
+_PERCENT = "% of inter-ocular"
 _PER_FRAME_2 = "% of inter-ocular / frame^2"
 UNITS = {
     "points": "pixels (x, y) of the stored crop; (0, 0) is the centre of the top-left pixel",
@@ -70,7 +74,9 @@ VIDEOS = pa.schema(
     [
         _column("video", pa.string(), "name in the data set: the input's name and the path below it"),
         _column("path", pa.string(), "path of the file as it was given"),
-        _column("identity", pa.string(), "who is seen: first folder below the input, else the file's name"),
+        _column("identity", pa.string(), "who is seen: by the recipe, or first folder below the input or file's name"),
+        _column("split", pa.string(), _SPLIT, nullable=True),
+        _column("span", pa.string(), "the part of the file, as in its name; null for all of it", nullable=True),
         _column("sha256", pa.string(), "hash of the file's content; null where it was not read", nullable=True),
         _column("bytes", pa.int64(), "size of the file", "byte"),
         _column("outcome", pa.string(), "kept, filtered or failed"),
@@ -81,11 +87,19 @@ VIDEOS = pa.schema(
         _column("width", pa.int32(), "width as displayed", "pixel", nullable=True),
         _column("height", pa.int32(), "height as displayed", "pixel", nullable=True),
         _column("fps", pa.float64(), "average frame rate", "1/second", nullable=True),
-        _column("frames", pa.int64(), "frames in the video", "count", nullable=True),
-        _column("seconds", pa.float64(), "duration of the video", "second", nullable=True),
+        _column("frames", pa.int64(), "frames in the video or clip", "count", nullable=True),
+        _column("seconds", pa.float64(), "duration of the video or clip", "second", nullable=True),
         _column("shots", pa.int32(), "shots between cuts", "count", nullable=True),
         _column("face_frames", pa.int64(), "frames in which a face was found", "count", nullable=True),
         _column("brief_faces", pa.int32(), "faces seen too briefly to make a track", "count", nullable=True),
+        _column("bar_left", pa.int32(), "width of the black bar at the left edge", "pixel", nullable=True),
+        _column("bar_top", pa.int32(), "height of the black bar at the top", "pixel", nullable=True),
+        _column("bar_right", pa.int32(), "width of the black bar at the right edge", "pixel", nullable=True),
+        _column("bar_bottom", pa.int32(), "height of the black bar at the bottom", "pixel", nullable=True),
+        _column("bar_share", pa.float64(), "part of the picture that black bars cover", "0 to 1", nullable=True),
+        _column("fingerprint", pa.string(), "what it looks like: s2d.curation.fingerprint, as hex", nullable=True),
+        _column("nearest_video", pa.string(), "of the videos kept before it, the most similar one", nullable=True),
+        _column("nearest_distance", pa.float64(), "differing bits of the two fingerprints", "0 to 1", nullable=True),
         _column("tracks", pa.int32(), "tracks kept", "count"),
         _column("track_frames", pa.int64(), "frames in the tracks kept", "count"),
         _column("filtered_tracks", pa.list_(_FILTERED_TRACK), "tracks found but not kept, and why"),
@@ -97,12 +111,14 @@ TRACKS = pa.schema(
         _column("track_id", pa.string(), "unique name: file name, content hash, shot and face"),
         _column("video", pa.string(), "name of the video in the videos table"),
         _column("identity", pa.string(), "who is seen, as in the videos table"),
+        _column("split", pa.string(), _SPLIT, nullable=True),
         _column("shot", pa.int32(), "number of the shot in its video, from 0"),
         _column("face", pa.int32(), "number of the track in its shot, from 0"),
         _column("start_frame", pa.int64(), "first frame number in the video"),
         _column("end_frame", pa.int64(), "last frame number in the video (inclusive)"),
         _column("start_time", pa.float64(), "presentation time of the first frame", "second"),
         _column("end_time", pa.float64(), "presentation time of the last frame", "second"),
+        _measure("seconds", "duration of the track", "second"),
         _column("fps", pa.float64(), "average frame rate of the video", "1/second"),
         _column("frames", pa.int32(), "frames in the track", "count"),
         _column("crop_left", pa.int32(), "first column of the crop; may be negative", "video pixel"),
@@ -111,6 +127,7 @@ TRACKS = pa.schema(
         _column("detector", pa.string(), "detector that found it"),
         _measure("face_px", "median of the longer side of the face box", "video pixel"),
         _measure("interocular_px", "median distance of the outer eye corners", "video pixel"),
+        _measure("box_share", "share of detections in the box that the clip was published with", "0 to 1"),
         _measure("sharpness", "median over frames of s2d.curation.quality.sharpness", "1"),
         _measure("brightness", "median over frames of the face's mean luma", "0 to 1"),
         _measure("yaw_min", "smallest yaw; positive is to the image's right", "degree"),
@@ -119,12 +136,19 @@ TRACKS = pa.schema(
         _measure("pitch_max", "largest pitch", "degree"),
         _measure("roll_min", "smallest roll; positive is clockwise as seen", "degree"),
         _measure("roll_max", "largest roll", "degree"),
+        _measure("abs_yaw", "largest yaw to either side", "degree"),
+        _measure("abs_pitch", "largest pitch, up or down", "degree"),
+        _measure("abs_roll", "largest roll, either way", "degree"),
         _measure("mouth_open_min", "smallest opening between the inner lips", "inter-ocular"),
         _measure("mouth_open_max", "largest opening between the inner lips", "inter-ocular"),
         _measure("eye_open_min", "smallest opening of the lids, mean of both eyes", "inter-ocular"),
         _measure("eye_open_max", "largest opening of the lids, mean of both eyes", "inter-ocular"),
         _measure("valid_share", "share of frames in which the face was detected", "0 to 1"),
         _measure("score", "mean confidence of the detector over the frames where it found the face", "0 to 1"),
+        _measure("disagreement", "median over frames of their disagreement", _PERCENT),
+        _measure("hidden_share", "mean over frames of their hidden_share", "0 to 1"),
+        _measure("motion", "change of the picture: s2d.curation.quality.PictureMeter", "grey level"),
+        _measure("expression", "change of the face's shape: s2d.curation.quality.expression_range", _PERCENT),
         _measure("jitter_raw", "mean acceleration of the raw landmarks within the face", _PER_FRAME_2),
         _measure("jitter_aligned", "mean acceleration of the aligned landmarks within the face", _PER_FRAME_2),
     ]
@@ -139,9 +163,20 @@ FRAMES = pa.schema(
         _column("aligned", _POINTS, "after temporal alignment: x0, y0, ...", "crop px"),
         _column("score", pa.float32(), "confidence of the detector; 0 where it missed the face", "0 to 1"),
         _column("valid", _FLAGS, "true where raw is a detection"),
+        _measure("sharpness", "fine detail of the face: s2d.curation.quality.sharpness", "1"),
+        _measure("brightness", "mean luma of the face", "0 to 1"),
+        _measure("yaw", "turn of the aligned landmarks; positive is to the image's right", "degree"),
+        _measure("pitch", "positive is upwards", "degree"),
+        _measure("roll", "positive is clockwise as seen", "degree"),
+        _measure("mouth_open", "opening between the inner lips", "inter-ocular"),
+        _measure("eye_open", "opening of the lids, mean of both eyes", "inter-ocular"),
+        _measure("disagreement", "mean distance of raw and aligned landmarks", _PERCENT),
+        _measure("hidden_share", "share of landmarks that something else passes over", "0 to 1"),
         _column("jpeg", pa.binary(), "the crop as a JPEG of crop_size x crop_size; null if not stored", nullable=True),
     ]
 )
+
+FRAME_MEASURES = tuple(field.name for field in FRAMES if field.nullable and field.name != "jpeg")
 
 SCHEMAS: Mapping[str, pa.Schema] = {"videos": VIDEOS, "tracks": TRACKS, "frames": FRAMES}
 
@@ -174,9 +209,9 @@ class Provenance:
         }
         return dict(json.loads(_json(made)))
 
-    @property
+    @cached_property
     def config_hash(self) -> str:
-        """16 hexadecimal digits over `settings()`."""
+        """16 hexadecimal digits over `settings()`; asked for several times a video."""
         return hashlib.sha256(_json(self.settings()).encode()).hexdigest()[:16]
 
     def metadata(self, table: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 
 from s2d.errors import S2DError
 from s2d.files import sync
-from s2d.geometry import Float32
-from s2d.shards.schema import FRAMES, TABLES, Provenance, flat_flags, flat_points
+from s2d.geometry import Float32, Floats
+from s2d.shards.schema import FRAME_MEASURES, FRAMES, TABLES, Provenance, flat_flags, flat_points
+from s2d.storage import Location, Remote
 
 Row = Mapping[str, Any]
 
 
-def part_path(folder: Path, table: str, shard: str) -> Path:
+def part_path(folder: Location, table: str, shard: str) -> Location:
     """Where the part of `table` that belongs to `shard` stands."""
     return folder / table / f"part-{shard}.parquet"
 
@@ -40,7 +41,7 @@ class WriteError(S2DError):
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Location) -> Iterator[None]:
     """Turn what the operating system says about writing `path` into a WriteError."""
     try:
         yield
@@ -79,8 +80,12 @@ def frame_table(
     score: Float32,
     valid: npt.NDArray[np.bool_],
     jpeg: Sequence[bytes] | None,
+    measures: Mapping[str, Floats] = MappingProxyType({}),
 ) -> pa.Table:
-    """Rows of FRAMES for one track: (T,) frame, time, score; (T, 70, 2) raw, aligned in crop pixels; (T, 70) valid."""
+    """Rows of FRAMES for one track: (T,) frame, time, score; (T, 70, 2) raw, aligned in crop pixels; (T, 70) valid.
+
+    `measures`: (T,) values of FRAME_MEASURES by name; what is NaN or not given is stored as null.
+    """
     columns = [
         pa.array([track_id] * len(frame), pa.string()),
         pa.array(frame, pa.int64()),
@@ -89,41 +94,80 @@ def frame_table(
         flat_points(aligned),
         pa.array(score, pa.float32()),
         flat_flags(valid),
+        *(_nullable(measures.get(name), len(frame)) for name in FRAME_MEASURES),
         pa.nulls(len(frame), pa.binary()) if jpeg is None else pa.array(jpeg, pa.binary()),
     ]
     return pa.Table.from_arrays(columns, schema=FRAMES)
 
 
+def _nullable(values: Floats | None, count: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(count, pa.float32())
+    return pa.array(np.asarray(values, np.float32), pa.float32(), from_pandas=True)
+
+
 def write_shard(
-    folder: Path,
+    folder: Location,
     provenance: Provenance,
     videos: Sequence[Row],
     tracks: Sequence[Row],
     frames: Iterable[pa.Table],
     scratch: Path,
 ) -> str:
-    """Write one shard below `folder` and return its id; `frames` gives one table per row of `tracks`, in that order.
+    """Write one shard below `folder` and return its id; see `make_shard` and `publish_shard`. Raises WriteError."""
+    shard = make_shard(provenance, videos, tracks, frames, scratch)
+    publish_shard(folder, shard, scratch)
+    return shard
 
-    The three parts are made in `scratch` (a folder of the same file system) and only then renamed into place, the
-    videos part last: whatever moment the machine stops at, readers see the shard whole or not at all.
-    Raises WriteError.
+
+def make_shard(
+    provenance: Provenance,
+    videos: Sequence[Row],
+    tracks: Sequence[Row],
+    frames: Iterable[pa.Table],
+    scratch: Path,
+) -> str:
+    """Make the three parts of a shard in the folder `scratch`, flushed to the disk, and return the shard's id.
+
+    `frames` gives one table per row of `tracks`, in that order. Raises WriteError.
     """
     shard = shard_id(provenance, videos)
-    made = {table: scratch / f"{table}-{shard}.tmp" for table in TABLES}
+    made = {table: scratch_path(scratch, table, shard) for table in TABLES}
     with FramesWriter(made["frames"], provenance) as writer:
         for table in frames:
             writer.write(table)
     _write_rows(made["tracks"], provenance.schema("tracks"), tracks)
     _write_rows(made["videos"], provenance.schema("videos"), videos)
-    with writing(folder):
+    with writing(scratch):
         for path in made.values():
             sync(path)
-        for name in ("frames", "tracks", "videos"):
-            _publish(made[name], part_path(folder, name, shard))
     return shard
 
 
-def _publish(made: Path, target: Path) -> None:
+def publish_shard(folder: Location, shard: str, scratch: Path) -> None:
+    """Rename the parts of a shard from `scratch` (on the same file system) into place, the videos part last.
+
+    Where `folder` is remote they are put there instead, in the same order, see `s2d.storage`.
+
+    Whatever moment the machine stops at, readers see the shard whole or not at all; what was renamed before it stopped
+    may be missing in `scratch`. Raises WriteError.
+    """
+    with writing(folder):
+        for name in ("frames", "tracks", "videos"):
+            made = scratch_path(scratch, name, shard)
+            if made.exists():
+                _publish(made, part_path(folder, name, shard))
+
+
+def scratch_path(scratch: Path, table: str, shard: str) -> Path:
+    """Where the part of `table` stands until its shard is published."""
+    return scratch / f"{table}-{shard}.tmp"
+
+
+def _publish(made: Path, target: Location) -> None:
+    if isinstance(target, Remote):
+        target.take_in(made)
+        return
     target.parent.mkdir(exist_ok=True)
     made.replace(target)
     sync(target.parent)  # or a power cut could keep the next part and lose this one

@@ -1,15 +1,16 @@
-"""Which tracks teach and which are held out for validation: people apart, decided by a hash of their name."""
+"""Which tracks teach and which are held out for validation: people apart, as published or by a hash of their name."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from s2d.errors import S2DError
+from s2d.shards.splits import check_apart
 
 MIN_FRAMES = 8  # a shorter track has no motion worth a visit
 
@@ -33,16 +34,33 @@ class Split:
 
 
 def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
-    """Part the rows of a tracks table (columns track_id, identity, frames, valid_share).
+    """Part the rows of a tracks table (columns track_id, identity, frames, valid_share, split).
 
-    Held out are the `share` of identities whose names have the smallest hashes: as a data set grows, hardly anyone
-    changes sides. `identities` names them instead. With a single identity the last `share` of each track is held out.
-    Raises S2DError when nothing is left to train on or a named identity is not there.
+    A published split is honoured: `test` is left out of both sides, `val` is held out. Where there is no `val`, or
+    `identities` names others, held out are these, or the `share` of identities whose names have the smallest hashes:
+    as a data set grows, hardly anyone changes sides. With a single identity the last `share` of each track is held
+    out. Raises S2DError when nothing is left to train on, a named identity is not there, or one is in two splits.
     """
     found = tracks["frames"] * tracks["valid_share"].fillna(1.0)
     tracks = tracks[found.round() >= MIN_FRAMES].sort_values("track_id")
     if tracks.empty:
         raise S2DError(asked, f"it has no track of {MIN_FRAMES} frames with a face", "curate longer videos")
+    published = tracks["split"].astype(object).where(tracks["split"].notna(), None)
+    check_apart(zip(tracks["identity"], published, strict=True), asked)
+    val, free = tracks[published == "val"], tracks[~published.isin(["val", "test"])]
+    if free.empty:
+        raise S2DError(asked, "all its tracks are in the published splits val and test", "train on another data set")
+    split = _as_published(free, val) if len(val) and not identities else _part(free, share, identities, asked)
+    tests = tracks.loc[published == "test", "identity"].nunique()
+    return replace(split, note=split.note + (f"; {tests} of the published test split left out" if tests else ""))
+
+
+def _as_published(free: pd.DataFrame, val: pd.DataFrame) -> Split:
+    note = f"{val['identity'].nunique()} identities of the published validation split held out"
+    return Split(_whole(free), _whole(val), note)
+
+
+def _part(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
     people = sorted(set(tracks["identity"]))
     held_out = _named(people, identities, asked) if identities else hold_out(people, share)
     if not held_out:

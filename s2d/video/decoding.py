@@ -27,7 +27,7 @@ import numpy as np
 
 from s2d.errors import S2DError
 from s2d.geometry import Image
-from s2d.video.index import Packets, VideoIndex, open_video, reason
+from s2d.video.index import DECODER_OPTIONS, Packets, VideoIndex, open_video, reason
 
 READ_AHEAD_BYTES = 256 * 2**20  # what decord may hold decoded ahead of its reader
 NARROWEST = 64  # decord misreads the padded rows of narrower frames
@@ -120,6 +120,7 @@ def _frames_from(index: VideoIndex, start: int) -> Iterator[Any]:
     for entry in _entries(index, start):
         with open_video(index.path) as container:
             stream = container.streams[index.stream]
+            stream.codec_context.options = DECODER_OPTIONS
             stream.thread_type, stream.thread_count = "AUTO", DECODER_THREADS
             frames = _decoded(index, container, stream, entry)
             first = next(frames, None)

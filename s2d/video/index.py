@@ -7,6 +7,7 @@ list hides are counted too, reordering shifts key frames, and a lost frame moves
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from s2d.video.orientation import Orientation, orientation_of
 Stamps = npt.NDArray[np.int64]
 
 MAX_PIXELS = 8192 * 8192  # beyond that the header lies: one such frame takes 200 MB
+DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}  # for frames larger than the header has said: they are damage
 LONGEST_GAP = 0.5  # seconds a Matroska file may end before the length it declares
 PICTURES = ("image2", "tty")  # besides "*_pipe": what FFmpeg opens as a video of one frame, or as an animation of text
 
@@ -78,7 +80,7 @@ def open_video(path: Path) -> Any:  # noqa: ANN401 (PyAV is not typed here)
         options = {"protocol_whitelist": "file"}
         return av.open(os.path.abspath(path), options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
-        unknown = isinstance(error, av.InvalidDataError)
+        unknown = isinstance(error, av.InvalidDataError) or error.errno == errno.EBUSY  # what it says of an absurd Y4M
         why = "not a video, or one cut off before its index" if unknown else reason(error)
         raise S2DError(f"cannot read the video {path}", why, "give a readable video file") from error
 
@@ -100,6 +102,8 @@ def index_video(path: Path) -> VideoIndex:
     _check_file(path, asked)
     with open_video(path) as container:
         stream = _video_stream(container, asked)
+        _check_size(stream.codec_context, asked)
+        stream.codec_context.options = DECODER_OPTIONS
         packets = Packets(container, stream)
         found = _scan(packets, stream, asked)
         damage = packets.damage or _missing(container, stream, packets.seen, max(found.shown))
@@ -214,9 +218,14 @@ def _scan(packets: Packets, stream: Any, asked: str) -> _Stamps:  # noqa: ANN401
         raise S2DError(asked, f"frame 0 cannot be decoded ({reason(error)})", "convert or fetch it again") from error
     if stamps.first is None or not stamps.shown:
         raise S2DError(asked, "it holds no frame that can be decoded", "convert or fetch it again")
-    if stamps.first.width * stamps.first.height > MAX_PIXELS:
-        raise S2DError(asked, f"frames of {stamps.first.width} x {stamps.first.height} pixels", "shrink it first")
+    _check_size(stamps.first, asked)
     return stamps
+
+
+def _check_size(picture: Any, asked: str) -> None:  # noqa: ANN401
+    """Of a header or of a frame: what is too large is refused before it is decoded, if the header says so."""
+    if picture.width * picture.height > MAX_PIXELS:
+        raise S2DError(asked, f"frames of {picture.width} x {picture.height} pixels", "shrink it first")
 
 
 def _missing(container: Any, stream: Any, seen: int, last: int) -> str:  # noqa: ANN401

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from s2d.cli import main
+from s2d.curation.executors.process import Limits
+from s2d.curation.limits import columns
 from tests.curation.conftest import films  # noqa: F401 - a fixture
 from tests.curation.curation_fakes import fake_curate
 
@@ -16,8 +18,8 @@ def seen(monkeypatch):
     """The configuration and executor that the command asked for."""
     asked = {}
 
-    def curate(inputs, out, config, executor):
-        asked.update(config=config, executor=executor)
+    def curate(inputs, out, config, executor, retry_failed):
+        asked.update(config=config, executor=executor, retry_failed=retry_failed)
         return fake_curate(inputs, out)
 
     monkeypatch.setattr("s2d.curation.pipeline.curate", curate)
@@ -58,14 +60,61 @@ def test_a_changed_file_is_mentioned(films, tmp_path, capsys, seen):  # noqa: F8
 
 
 def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
-    options = ["--detector", "dlib", "--workers", "3", "--timeout", "9", "--crop-size", "128", "--min-frames", "2"]
+    options = [
+        "--detector",
+        "dlib",
+        "--workers",
+        "3",
+        "--timeout",
+        "9",
+        "--memory-limit",
+        "2",
+        "--crop-size",
+        "128",
+        "--min-frames",
+        "2",
+    ]
     main(
         ["curate", str(films), "--out", str(tmp_path / "out"), *options, "--min-face-px", "99", "--no-jpeg", "--quiet"]
     )
     config, executor = seen["config"], seen["executor"]
-    assert (config.detector, config.crop_size, config.min_frames, config.min_face_px) == ("dlib", 128, 2, 99.0)
+    filters = config.filters
+    assert (config.detector, config.crop_size, filters.value("min_frames")) == ("dlib", 128, 2)
+    assert filters.value("min_face_px") == 99.0
     assert config.jpeg is False
-    assert (executor.workers, executor.timeout) == (3, 9)
+    assert (executor.workers, executor.limits) == (3, Limits(9, 2))
+    assert seen["retry_failed"] is False
+    main(["curate", str(films), "--out", str(tmp_path / "out"), "--retry", "failed", "--quiet"])
+    assert seen["retry_failed"] is True
+
+
+def test_options_go_before_the_settings_of_a_file(films, tmp_path, seen):  # noqa: F811
+    file = tmp_path / "settings.yaml"
+    file.write_text("crop_size: 64\ndetector: fan\nfilters: {max_yaw_max: 30, min_frames: 20, min_face_px: 50}")
+    options = ["--detector", "dlib", "--filter", "min_frames=off", "--filter", "min_score=.5", "--min-face-px", "70"]
+    command = ["curate", str(films), "--out", str(tmp_path / "out"), "--config", str(file), *options, "--quiet"]
+    assert main(command) == 0
+    config = seen["config"]
+    assert (config.detector, config.crop_size, config.jpeg) == ("dlib", 64, True)
+    asked = {name: config.filters.value(name) for name in ("min_frames", "min_face_px", "min_score", "max_yaw_max")}
+    assert asked == {"min_frames": None, "min_face_px": 70, "min_score": 0.5, "max_yaw_max": 30}
+
+
+def test_an_unknown_filter_is_one_line_with_near_names(tmp_path, capsys):
+    assert main(["curate", "films", "--out", str(tmp_path / "out"), "--filter", "min_sharp=1"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("s2d curate: cannot filter by min_sharp: there is no such filter; near it: min_sharpness")
+    assert error.count("\n") == 1
+
+
+def test_all_filters_can_be_listed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["curate", "--list-filters"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in columns())
+    (line,) = [line for line in shown.splitlines() if " face_px " in line]
+    assert "min_64" in line
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -94,7 +143,17 @@ def test_a_wrong_value_is_answered_with_what_is_allowed(capsys, option, value, a
     assert capsys.readouterr().err.endswith(f"error: argument {option}: {allowed}\n")
 
 
-@pytest.mark.parametrize("options", [["--workers", "0"], ["--crop-size", "x"], ["--min-frames", "-1"], []])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--workers", "0"],
+        ["--crop-size", "x"],
+        ["--min-frames", "-1"],
+        ["--filter", "min_frames"],
+        ["--filter", "min_frames=x"],
+        [],
+    ],
+)
 def test_wrong_usage_ends_with_2(films, tmp_path, capsys, options):  # noqa: F811
     out = ["--out", str(tmp_path / "out")] if options else []
     with pytest.raises(SystemExit) as ended:

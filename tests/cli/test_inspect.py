@@ -7,7 +7,8 @@ import pytest
 
 from s2d.cli import main
 from s2d.shards.reader import open_dataset
-from tests.shards.conftest import PROVENANCE, example, write_example  # noqa: F401 - a fixture
+from s2d.shards.writer import write_shard
+from tests.shards.conftest import PROVENANCE, example, video_row, write_example  # noqa: F401 - a fixture
 
 
 def as_json(capsys, *arguments):
@@ -25,6 +26,25 @@ def test_a_data_set_in_figures(example, capsys):  # noqa: F811
     assert found["metadata"]["crop_size"] == 64
     face = next(row for row in found["quality"] if row["column"] == "face_px")
     assert (face["q0"], face["q50"], face["q100"], face["unit"]) == (80, 80, 80, "video pixel")
+
+
+def test_videos_as_a_whole_have_figures_too(tmp_path, capsys):
+    facts = {"bar_share": 0.25, "nearest_distance": 0.5, "width": 640, "fingerprint": "ab" * 44, "nearest_video": "x"}
+    path, scratch = tmp_path / "data", tmp_path / "scratch"
+    path.mkdir()
+    scratch.mkdir()
+    write_shard(path, PROVENANCE, [video_row("a/one.mp4", 0, 0, **facts)], [], [], scratch)
+    found = {row["column"]: row for row in as_json(capsys, path)["video_quality"]}
+    assert list(found) == ["width", "bar_share", "nearest_distance"]
+    assert (found["bar_share"]["q50"], found["bar_share"]["unit"]) == (0.25, "0 to 1")
+    assert main(["inspect", str(path)]) == 0
+    assert "nearest_distance" in capsys.readouterr().out
+
+
+def test_the_table_of_measures_fits_a_narrow_terminal(example, capsys, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("COLUMNS", "72")
+    assert main(["inspect", str(example)]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 72
 
 
 def test_every_track_is_listed_by_the_id_that_animate_takes(example, capsys):  # noqa: F811

@@ -9,15 +9,31 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import Source, find_sources
-from s2d.curation.staging import FOLDER, Staging, claimed
-from s2d.files import file_sha256, whole_file
+from s2d.curation.staging import Staging, claimed, staging_folder
+from s2d.files import whole_file
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
+from s2d.storage import local_copy, location, sha256
+
+
+class Shelf(LocalFileSystem):
+    """shelf:///PATH: files of this machine as a store behind a URL, that every process sees."""
+
+    protocol = ("shelf",)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.removeprefix("shelf://"))
+
+
+fsspec.register_implementation("shelf", Shelf, clobber=True)
 
 
 class FakeWork:
@@ -30,7 +46,8 @@ class FakeWork:
         self.staging, self.pause = staging, pause
 
     def __call__(self, source: Source) -> str:
-        content = Path(source.path).read_text()
+        with local_copy(source.path) as film:
+            content = film.read_text()
         order, *rest = content.split() or ["failed"]
         time.sleep(self.pause)
         if order == "die":
@@ -43,7 +60,7 @@ class FakeWork:
             tracks = [self._track(source, number, content, writer) for number in range(count)]
         reason = "" if count else f"said {order}"
         row = source.row(order, reason, reason, tracks=count, track_frames=5 * count)
-        self.staging.store(source, row | {"sha256": file_sha256(source.path)}, tracks)
+        self.staging.store(source, row | {"sha256": sha256(source.path)}, tracks)
         return order
 
     def _track(self, source: Source, number: int, content: str, writer: FramesWriter) -> dict[str, object]:
@@ -56,6 +73,7 @@ class FakeWork:
             frame_table(track_id, np.arange(frames), np.arange(frames) / 25, points, points, score, valid, pictures)
         )
         row = {"track_id": track_id, "video": source.video, "identity": source.identity, "shot": 0, "face": number}
+        row["split"] = source.split
         row |= {"start_frame": 0, "end_frame": frames - 1, "start_time": 0.0, "end_time": 0.16, "fps": 25.0}
         row |= {"frames": frames, "crop_left": 0, "crop_top": 0, "crop_side": 64, "detector": "fake"}
         return row | {"sharpness": float(rng.random())}
@@ -70,10 +88,14 @@ class InProcess:
     def map(self, function: FakeWork, items: list[Source]) -> Iterator[tuple[Source, str | Failure]]:
         order = list(items)
         random.Random(3).shuffle(order)
-        order.sort(key=lambda item: Path(item.path).read_bytes() == b"disk")  # the disk fills up late
+        order.sort(key=lambda item: _content(item) == b"disk")  # the disk fills up late
         for item in order:
-            dies = Path(item.path).read_bytes().startswith(b"die")
-            yield item, DEATH if dies else function(item)
+            yield item, DEATH if _content(item).startswith(b"die") else function(item)
+
+
+def _content(source: Source) -> bytes:
+    with local_copy(source.path) as path:
+        return path.read_bytes()
 
 
 DEATH = Failure("worker died", "the worker process ended with exit code 1")
@@ -86,13 +108,30 @@ def fake_curate(
     per_shard: int = 3,
     provenance: Provenance = PROVENANCE,
     pause: float = 0.0,
+    retry_failed: bool = False,
 ) -> Summary:
     """`curate` with FakeWork in the place of decoding, detecting and aligning."""
-    sources, out = find_sources(inputs, Path(out)), Path(out)
-    with claimed(out):
-        staging = Staging(out / FOLDER, provenance)
-        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard)
+    return fake_curate_sources(
+        find_sources(inputs, location(out)), out, executor, per_shard, provenance, pause, retry_failed
+    )
+
+
+def fake_curate_sources(
+    sources: list[Source],
+    out: str | Path,
+    executor: Executor | None = None,
+    per_shard: int = 3,
+    provenance: Provenance = PROVENANCE,
+    pause: float = 0.0,
+    retry_failed: bool = False,
+) -> Summary:
+    """`curate_sources`, likewise."""
+    place = location(out)
+    with claimed(place):
+        staging = Staging(staging_folder(place), provenance, place)
+        return run(sources, staging, FakeWork(staging, pause), executor or InProcess(), per_shard, retry_failed)
 
 
 if __name__ == "__main__":
-    fake_curate([Path(sys.argv[1])], Path(sys.argv[2]), LocalExecutor(2), pause=float(sys.argv[3]))
+    films, folder, seconds, *more = sys.argv[1:]
+    fake_curate([Path(films)], folder, LocalExecutor(2), pause=float(seconds), retry_failed=bool(more))

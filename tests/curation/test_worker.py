@@ -13,6 +13,7 @@ import skimage.data
 from s2d import progress
 from s2d.curation import worker
 from s2d.curation.config import CurationConfig
+from s2d.curation.limits import DEFAULTS, parse_filters
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import find_sources
 from s2d.curation.staging import FOLDER, Staging, claimed
@@ -80,7 +81,10 @@ def curate(tmp_path, monkeypatch):
     """Curate one file (or a folder of them) with a scripted detector, in this process; gives the summary."""
 
     def curate_(path: Path, script: Sequence[list[Face] | Exception], **options: object) -> Summary:
-        detector, config = Scripted(script), CurationConfig(detector="scripted", **options)
+        filters = parse_filters(
+            {name: options.pop(name) for name in list(options) if name.startswith(("min_", "max_"))}
+        )
+        detector, config = Scripted(script), CurationConfig(detector="scripted", filters=filters, **options)
         monkeypatch.setattr(worker, "make_detector", lambda name: detector)
         monkeypatch.setattr(progress, "quiet", True)  # a worker sets it; this is undone for the tests after
         sources, out = find_sources([path], tmp_path / "out"), tmp_path / "out"
@@ -110,7 +114,7 @@ def test_a_kept_video_in_full(only, tmp_path):
     assert track.track_id == f"talk-{row.sha256[:12]}-000-00"
     assert (track.start_frame, track.end_frame, track.frames, track.face_px) == (0, FRAMES - 1, FRAMES, 70)
     assert track.interocular_px == pytest.approx(42, abs=1e-3)
-    assert track.dropna().size == track.size, "every quality column has a value"
+    assert list(track.index[track.isna()]) == ["split", "box_share"], "every quality column has a value"
     crop = dataset_crop(dataset)
     stored = dataset.frames(track.track_id)
     with VideoReader(path) as reader:
@@ -121,6 +125,56 @@ def test_a_kept_video_in_full(only, tmp_path):
     raw = np.stack([crop.points(faces[0].points, 256) for faces in script])
     np.testing.assert_allclose(stored.raw, raw, atol=1e-3)
     assert np.abs(stored.aligned - raw).mean() < 2
+
+
+def test_every_frame_has_its_measures(only, tmp_path):
+    script = steady()
+    script[7] = []
+    only(film(tmp_path / "talk.mp4"), script)
+    dataset = open_dataset(tmp_path / "out")
+    track = dataset.tracks().iloc[0]
+    measures = dataset.frames(track.track_id).measures
+    for name, values in measures.items():
+        missing = [7] if name in ("sharpness", "brightness", "disagreement") else []
+        assert np.flatnonzero(np.isnan(values)).tolist() == missing, name
+    assert (measures["yaw"].min(), measures["yaw"].max()) == (track.yaw_min, track.yaw_max)
+    assert np.nanmedian(measures["sharpness"]) == pytest.approx(track.sharpness)
+    assert track.disagreement == pytest.approx(np.nanmedian(measures["disagreement"]))
+
+
+def test_a_still_picture_is_filtered_but_not_a_single_frame(curate, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    with VideoWriter(folder / "still.mp4", SIZE, SIZE, 25) as writer:
+        for _ in range(FRAMES):
+            writer.write(PHOTO[40 : 40 + SIZE, 150 : 150 + SIZE])
+    film(folder / "moving.mp4")
+    script = [*steady(), *([[a_face(60, 40, 70)]] * FRAMES)]
+    rows = curate(folder, script).videos.set_index("video")
+    assert rows.outcome["set/moving.mp4"] == "kept"
+    still = rows.loc["set/still.mp4"]
+    assert (still.outcome, still.reason, still.limit) == ("filtered", "still picture", DEFAULTS["min_motion"])
+    assert still.value < 0.25
+
+
+def test_a_video_that_breaks_a_limit_on_videos_is_not_even_looked_at(only, tmp_path):
+    path = film(tmp_path / "talk.mp4")
+    row = only(path, [RuntimeError("was looked at")], min_width=SIZE + 1)
+    assert (row.outcome, row.reason, row.value, row.limit) == ("filtered", "width too low", SIZE, SIZE + 1)
+    assert row.detail == f"width is {SIZE}, the least is {SIZE + 1}"
+    assert len(row.filtered_tracks) == 0
+
+
+def test_black_bars_are_measured_and_may_be_limited(only, tmp_path):
+    path = tmp_path / "talk.mp4"
+    with VideoWriter(path, SIZE, SIZE + 40, 25) as writer:
+        for n in range(FRAMES):
+            writer.write(np.pad(PHOTO[40 : 40 + SIZE, 150 + n : 150 + n + SIZE], ((20, 20), (0, 0), (0, 0))))
+    script = [[a_face(60 - n, 60, 70)] for n in range(FRAMES)]
+    row = only(path, script, max_bar_share=0.1)
+    assert (row.bar_top, row.bar_bottom, row.bar_left, row.bar_right) == (20, 20, 0, 0)
+    assert (row.outcome, row.reason, row.limit) == ("filtered", "bar_share too high", 0.1)
+    assert row.value == pytest.approx(0.2)
 
 
 def test_what_the_data_set_says_of_its_making(only, tmp_path):
@@ -239,7 +293,8 @@ def test_a_second_track_that_breaks_takes_the_first_with_it(only, tmp_path, monk
     monkeypatch.setattr(worker, "align", breaks_later)
     script = [[a_face(30 - n / 2, 40, 70), a_face(110 - n / 2, 40, 70)] for n in range(FRAMES)]
     row = only(film(tmp_path / "talk.mp4"), script)
-    assert (row.outcome, row.reason, row.tracks) == ("failed", "frame 3 is broken", 0)
+    assert (row.outcome, row.reason, row.tracks) == ("failed", "frame N is broken", 0)
+    assert row.detail == "frame 3 is broken"
     assert len(open_dataset(tmp_path / "out")) == 0
 
 

@@ -116,6 +116,16 @@ def test_lids_and_lips_tremble_less(performance: SyntheticClip, performed: Align
     assert flicker(performed.points, truth, moving) < 0.7 * flicker(raw, truth, moving)
 
 
+def test_what_passes_before_the_face_shows_in_the_frames_that_it_passes(astronaut_points: Float32) -> None:
+    clip = make_clip(skimage.data.astronaut(), astronaut_points, frames=60, size=256, seed=3, variant="occluded")
+    hidden = align(detected(clip.truth.astype(np.float64), 0.3), clip.frames()).hidden
+    truth = 1 - clip.visible[:, :68].mean(axis=1)
+    assert truth.max() > 0.1
+    assert hidden.shape == (60,)
+    assert np.corrcoef(hidden, truth)[0, 1] > 0.7
+    assert hidden[truth > 0.1].mean() > 4 * hidden[truth == 0].mean()
+
+
 def test_landmarks_that_something_covers_are_no_worse_than_raw(astronaut_points: Float32) -> None:
     """Where the microphone passes, the detector guesses: 3 pixels off, another guess every 5 frames."""
     clip = make_clip(skimage.data.astronaut(), astronaut_points, frames=50, size=256, seed=3, variant="occluded")

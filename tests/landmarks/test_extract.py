@@ -65,6 +65,13 @@ def test_counts_and_batches(face: MovingFace, video: Path) -> None:
     np.testing.assert_allclose(track.raw, detector.points, atol=1e-4)
 
 
+def test_whoever_looks_sees_every_frame_once_and_in_order(face: MovingFace, video: Path) -> None:
+    seen: list[Image] = []
+    with VideoReader(video) as reader:
+        find_tracks(reader, ScriptedDetector(face.truth), first=3, stop=20, look=seen.append)
+        np.testing.assert_array_equal(seen, list(reader.frames(3, 20)))
+
+
 def test_brief_faces_are_counted_as_dropped(face: MovingFace, video: Path) -> None:
     with VideoReader(video) as reader:
         found = find_tracks(reader, ScriptedDetector(face.truth), min_frames=21)

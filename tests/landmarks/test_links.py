@@ -9,7 +9,7 @@ import pytest
 
 from s2d.geometry import Array, Float32
 from s2d.landmarks.flow import FlowLinks
-from s2d.landmarks.links import LinkParameters, make_links
+from s2d.landmarks.links import LinkParameters, hidden_share, make_links
 from s2d.landmarks.solver import Links
 from s2d.landmarks.weights import LIDS, MOUTH, TABLE
 
@@ -49,6 +49,19 @@ def test_an_occluder_drags_no_rigid_landmark(points: Array) -> None:
     link = links(flow, points)
     assert np.abs(link.shift[2, NOSE]).max() < 0.05
     assert link.weight[2, NOSE].max() < 0.05 * link.weight[1, NOSE].min()
+
+
+def test_what_passes_over_a_part_of_the_face_shows_as_its_share_in_that_frame(points: Array) -> None:
+    flow = still()
+    flow.shift[1][2, NOSE] = [9.0, 4.0]
+    flow.trust[1][:, LIDS] = 0.0  # of lids and pupils nothing is known
+    hidden = hidden_share(flow, points, TABLE, PARAMETERS)
+    judged = 36 + 4 + len(MOUTH)  # jaw, brows, nose, corners of the eyes, lips
+    assert hidden.shape == (COUNT,)
+    assert hidden[3] == pytest.approx(len(NOSE) / judged, rel=0.02)
+    assert np.delete(hidden, 3).max() < 1e-3
+    none = FlowLinks({}, {}, np.zeros(1, bool))
+    assert hidden_share(none, points[:1], TABLE, PARAMETERS).tolist() == [0]
 
 
 def test_lips_that_neither_head_nor_detector_moved_are_covered(points: Array) -> None:

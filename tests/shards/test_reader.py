@@ -12,7 +12,8 @@ import pytest
 
 from s2d.errors import S2DError
 from s2d.shards.reader import open_dataset
-from s2d.shards.schema import TRACKS, VIDEOS
+from s2d.shards.schema import FRAME_MEASURES, TRACKS, VIDEOS
+from s2d.shards.writer import FramesWriter, frame_table
 from tests.shards.conftest import PROVENANCE, track_content, write_example
 
 
@@ -36,6 +37,37 @@ def test_tables_are_sorted_by_video(example):
     assert list(dataset.videos().video) == ["a/two.mp4", "a/two.mp4.broken", "b/one.mp4", "b/one.mp4.broken"]
     assert list(dataset.videos().columns) == VIDEOS.names
     assert len(dataset) == 3
+
+
+def test_measures_by_frame_come_back_and_what_is_not_known_is_nan_here_and_null_in_the_file(tmp_path):
+    values = np.array([0.5, np.nan, 0.25, 0.125], np.float32)
+    content = track_content("t", 4) | {"measures": {"sharpness": values}}
+    path = tmp_path / "part.parquet"
+    with FramesWriter(path, PROVENANCE) as writer:
+        writer.write(frame_table("t", **content))
+    measures = open_dataset(path).frames("t").measures
+    assert tuple(measures) == FRAME_MEASURES
+    np.testing.assert_array_equal(measures["sharpness"], values)
+    assert np.isnan(measures["yaw"]).all()
+    assert pq.read_table(path)["sharpness"].null_count == 1
+
+
+def test_a_data_set_from_before_there_were_such_columns_is_read_with_nulls(example):
+    """Strip all nullable columns, as a part by an older s2d has fewer of them."""
+    for table in ("videos", "tracks", "frames"):
+        for part in (example / table).iterdir():
+            old = pq.ParquetFile(part)
+            names = [field.name for field in old.schema_arrow if not field.nullable or field.name == "jpeg"]
+            groups = [old.read_row_group(number, names) for number in range(old.num_row_groups)]
+            with pq.ParquetWriter(part, groups[0].schema) as writer:
+                for group in groups:
+                    writer.write_table(group)
+    dataset = open_dataset(example)
+    assert dataset.tracks()["sharpness"].isna().all()
+    assert dataset.videos()["fingerprint"].isna().all()
+    frames = dataset.frames("b-one-1")
+    assert_holds(frames, "b-one-1", 6)
+    assert all(values.shape == (6,) and np.isnan(values).all() for values in frames.measures.values())
 
 
 def test_metadata_is_at_hand(example):

@@ -11,7 +11,7 @@ from s2d.training.split import Span, hold_out, split_tracks, spread
 
 def table(*identities: str, frames: int = 40) -> pd.DataFrame:
     ids = [f"{n:03d}" for n in range(len(identities))]
-    rows = {"track_id": ids, "identity": list(identities), "frames": frames, "valid_share": 1.0}
+    rows = {"track_id": ids, "identity": list(identities), "frames": frames, "valid_share": 1.0, "split": None}
     return pd.DataFrame(rows)
 
 
@@ -73,3 +73,40 @@ def test_pairs_are_shared_out_evenly():
     spans = [Span(str(n), 0, 9) for n in range(3)]
     assert [count for _, count in spread(spans, 64)] == [21, 21, 21]
     assert len(spread([Span(str(n), 0, 9) for n in range(500)], 64)) == 64
+
+
+def published(**splits: str | None) -> pd.DataFrame:
+    """A track for each identity, in that split; the name may end in a number, for more tracks of a person."""
+    rows = table(*(name.rstrip("0123456789") for name in splits))
+    return rows.assign(split=list(splits.values()))
+
+
+def test_a_published_split_is_honoured():
+    split = split_tracks(published(ann="train", bob="val", cleo="test", dan="train"), 0.5, None, "")
+    assert [span.track_id for span in split.train] == ["000", "003"]
+    assert [span.track_id for span in split.validation] == ["001"]
+    assert split.note.endswith("validation split held out; 1 of the published test split left out")
+
+
+def test_without_a_published_validation_split_it_is_taken_from_the_training_people():
+    tracks = published(ann="train", bob="train", cleo="test", dan="test", eve=None)
+    split = split_tracks(tracks, 0.3, None, "")
+    used = {span.track_id for span in [*split.train, *split.validation]}
+    assert used == {"000", "001", "004"}
+    assert len(split.validation) == 1
+
+
+@pytest.mark.parametrize("other", ["val", "train", None])
+def test_nobody_is_in_two_splits(other: str | None):
+    with pytest.raises(S2DError, match=r"cannot train on x: the identity ann is in .* and in test; keep each person"):
+        split_tracks(published(ann1="test", bob="train", ann2=other), 0.2, None, "cannot train on x")
+
+
+def test_somebody_of_the_test_split_cannot_be_held_out():
+    with pytest.raises(S2DError, match="it has no identity 'cleo'"):
+        split_tracks(published(ann="train", bob="train", cleo="test"), 0.2, ["cleo"], "cannot train on x")
+
+
+def test_a_data_set_for_tests_alone_does_not_train():
+    with pytest.raises(S2DError, match="in the published splits val and test; train on another"):
+        split_tracks(published(ann="test", bob="val"), 0.2, None, "cannot train on x")

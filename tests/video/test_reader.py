@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -12,7 +14,7 @@ import pytest
 
 from s2d.errors import S2DError
 from s2d.geometry import Image
-from s2d.video import VideoReader, VideoWriter
+from s2d.video import VideoReader, VideoWriter, index
 
 from .conftest import Encode, decoded_by_pyav, moving_texture
 
@@ -95,6 +97,24 @@ def test_any_pixel_format_comes_as_rgb(encode: Encode, name: str, codec: str, pi
     assert (reader.width, reader.height, len(back)) == (width, height, 8)
     assert all(frame.shape == (height, width, 3) and frame.dtype == np.uint8 for frame in back)
     assert np.abs(np.subtract(back, frames, dtype=int)).mean() < 6
+
+
+def test_too_large_a_picture_is_refused_by_the_header_alone(encode: Encode, texture: list[Image], monkeypatch) -> None:
+    path = encode("a.mkv", texture[:2], codec="mjpeg", pixels="yuvj420p")
+    monkeypatch.setattr(index, "MAX_PIXELS", 96 * 80 - 1)
+    monkeypatch.setattr(index, "_scan", None)  # which decodes the first frame
+    with pytest.raises(S2DError, match="frames of 96 x 80 pixels; shrink it first"):
+        VideoReader(path)
+
+
+def test_a_frame_that_is_suddenly_enormous_is_damage(encode: Encode, texture: list[Image]) -> None:
+    path = encode("a.mov", texture[:9], codec="mjpeg", pixels="yuvj420p")
+    data = bytearray(path.read_bytes())
+    heads = [match.end() for match in re.finditer(rb"\xff\xc0\x00\x11\x08", data)]
+    data[heads[5] : heads[5] + 4] = struct.pack(">HH", 15_000, 15_000)
+    path.write_bytes(data)
+    with pytest.raises(S2DError, match="frame 5 of 9 cannot be decoded"):
+        list(VideoReader(path).frames())
 
 
 def test_numbers_work_as_in_a_list(encode: Encode, texture: list[Image]) -> None:

@@ -1,4 +1,7 @@
-"""Engines that run a function over many items; `base.py` says what they promise and how to add one."""
+"""Engines that run a function over many items; `base.py` says what they promise and how to add one.
+
+`ray.py` is imported by those who ask for it.
+"""
 
 from s2d.curation.executors.base import Executor, Failure
 from s2d.curation.executors.local import LocalExecutor

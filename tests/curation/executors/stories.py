@@ -10,6 +10,8 @@ from pathlib import Path
 
 from s2d.errors import S2DError
 
+hoard: list[bytes] = []  # what a worker never gives back
+
 
 def obey(item: str) -> str:
     """Do what the item says: the stories of a worker's life."""
@@ -21,10 +23,27 @@ def obey(item: str) -> str:
         time.sleep(600)
     if item == "dawdle":
         time.sleep(1.0)
+    if item == "hoard":
+        hoard.append(b"x" * 400_000_000)
+        time.sleep(600)
+    if item == "keep":
+        hoard.append(b"x" * 200_000_000)
+    if item == "borrow":
+        more = b"x" * 150_000_000
+        time.sleep(0.5)
+        del more
     if item == "error":
         raise S2DError("cannot obey", "told to fail")
     if item == "surprise":
         raise KeyError("unheard of")
+    return item.upper()
+
+
+def kill_the_actor_at(item: str) -> str:
+    """Kill the process that this one belongs to; in a Ray worker that is the actor."""
+    if item == "kill":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
     return item.upper()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s2d.curation.executors import Failure, LocalExecutor
-from s2d.curation.executors.local import WorkerError, _Worker
+from s2d.curation.executors.process import WorkerError, WorkerProcess
 from s2d.errors import S2DError
 from tests.curation.executors.stories import Counter, answer_then_die, obey, pid_and_threads
 
@@ -43,14 +43,28 @@ def test_a_worker_that_hangs_is_ended_at_its_time_limit():
     assert time.monotonic() - started < 20
 
 
+def test_a_worker_that_takes_too_much_memory_is_ended():
+    started = time.monotonic()
+    results = dict(LocalExecutor(2, memory_gb=0.3).map(obey, ["a", "hoard", "b", "c"]))
+    failure = results.pop("hoard")
+    assert failure == Failure("too much memory", "the worker process held more than the limit of 0.3 GB")
+    assert results == {"a": "A", "b": "B", "c": "C"}
+    assert time.monotonic() - started < 20
+
+
+def test_an_item_does_not_pay_for_the_memory_that_the_items_before_it_left_behind():
+    results = dict(LocalExecutor(1, memory_gb=0.3).map(obey, ["keep", "borrow", "c"]))
+    assert results == {"keep": "KEEP", "borrow": "BORROW", "c": "C"}
+
+
 def test_an_answer_that_comes_just_too_late_is_not_the_next_items(monkeypatch):
-    kill = _Worker.kill
+    kill = WorkerProcess.kill
 
     def kill_late(worker):
         time.sleep(1.5)  # the answer arrives between the look at the clock and the end of the process
         kill(worker)
 
-    monkeypatch.setattr(_Worker, "kill", kill_late)
+    monkeypatch.setattr(WorkerProcess, "kill", kill_late)
     results = dict(LocalExecutor(1, timeout=0.5).map(obey, ["a", "dawdle", "b", "c"]))
     assert results.pop("dawdle") == Failure("timed out", "no result after 0.5 seconds")
     assert results == {"a": "A", "b": "B", "c": "C"}

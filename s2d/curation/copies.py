@@ -1,0 +1,84 @@
+"""Near copies: videos that look like one that was kept before them, though not a byte may be the same.
+
+Settled when a video is published, in the order of the inputs, so that neither the number of workers nor a run that was
+killed has a say. One comparison is a few machine words: 100,000 videos are compared with all before them in about a
+minute, which is nothing beside the days of their detection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from s2d.curation.fingerprint import BITS, as_words, distances
+from s2d.curation.limits import Filters
+from s2d.curation.staging import Staged
+from s2d.shards.reader import finished_shards, read_part
+from s2d.shards.writer import part_path
+from s2d.storage import Location
+
+SAME_DURATION = 0.05  # a copy is as long as its original, but for this share; most takes of one session are not
+SPAN = ("shot", "face", "start_frame", "end_frame", "frames")
+
+
+class Copies:
+    """The fingerprints of the videos kept so far: 50 bytes each, and the name."""
+
+    def __init__(self, filters: Filters) -> None:
+        self._filters = filters.of_videos
+        self._names: list[str] = []
+        self._words = np.empty((BITS // 32, 64), np.uint32)
+        self._seconds = np.empty(64)
+
+    def add_published(self, out: Location) -> None:
+        """Take in what the data set in the folder `out` has kept."""
+        for shard in finished_shards(out):
+            part = read_part(part_path(out, "videos", shard), ["video", "outcome", "fingerprint", "seconds"])
+            for row in part.to_pylist():
+                if row["outcome"] == "kept":
+                    self._add(row)
+
+    def settle(self, result: Staged) -> Staged:
+        """The same result with its nearest video named; filtered, if it was kept, where that is too near."""
+        if result.video["outcome"] != "kept":
+            return result
+        nearest = self._nearest(result.video)
+        row = {**result.video, **nearest}
+        refusal = self._filters.refused(nearest)
+        if refusal is None:
+            self._add(row)
+            return replace(result, video=row)
+        lost = [{name: track[name] for name in SPAN} | refusal.as_dict() for track in result.tracks]
+        detail = f"looks like {nearest['nearest_video']}: {refusal.detail}"
+        row |= {"outcome": "filtered", "detail": detail, "tracks": 0, "track_frames": 0, **refusal.as_dict()}
+        row["filtered_tracks"] = [*row["filtered_tracks"], *lost]
+        return replace(result, video=row, tracks=[])
+
+    def _nearest(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Columns that name the most similar video of the same duration; of several, the first by name."""
+        count = len(self._names)
+        if not row.get("fingerprint") or not count:
+            return {}
+        apart = np.abs(self._seconds[:count] - row["seconds"])
+        distance = distances(as_words(row["fingerprint"]), self._words[:, :count])
+        distance[apart > SAME_DURATION * row["seconds"]] = np.inf
+        least = float(distance.min())
+        if least == np.inf:
+            return {}
+        return {
+            "nearest_video": min(self._names[index] for index in np.flatnonzero(distance == least)),
+            "nearest_distance": least,
+        }
+
+    def _add(self, row: Mapping[str, Any]) -> None:
+        if not row.get("fingerprint"):
+            return
+        count = len(self._names)
+        if count == len(self._seconds):
+            self._words = np.concatenate([self._words, np.empty_like(self._words)], axis=1)
+            self._seconds = np.concatenate([self._seconds, np.empty_like(self._seconds)])
+        self._words[:, count], self._seconds[count] = as_words(row["fingerprint"]), row["seconds"]
+        self._names.append(row["video"])
