@@ -168,7 +168,7 @@ def _flip_head(data: bytearray, rng: np.random.Generator) -> bytearray:
 
 
 def _truncate(data: bytearray, rng: np.random.Generator) -> bytearray:
-    return data[: int(rng.integers(1, len(data)))]
+    return data[: int(rng.integers(0, len(data)))]
 
 
 def _cut_out(data: bytearray, rng: np.random.Generator) -> bytearray:

@@ -59,6 +59,16 @@ def pid_and_threads(item: str) -> tuple[int, str | None]:
     return os.getpid(), os.environ.get("OMP_NUM_THREADS")
 
 
+class NotThere:
+    """Cannot be made anew in another process, as where the machines of a cluster have another s2d."""
+
+    def __call__(self, item: str) -> str:
+        return item
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return __import__, ("a_module_that_is_not_there",)
+
+
 class Counter:
     """Counts its own calls: the copy in a process lives as long as the process."""
 

@@ -15,7 +15,7 @@ from s2d.curation.executors.ray import RayExecutor
 from s2d.errors import S2DError
 from tests.curation.conftest import contents
 from tests.curation.curation_fakes import fake_curate
-from tests.curation.executors.stories import kill_the_actor_at, obey, pid_and_threads
+from tests.curation.executors.stories import NotThere, kill_the_actor_at, obey, pid_and_threads
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,12 @@ def test_the_work_is_shared_and_ends_with_no_process_left():
 def test_an_error_ends_the_run_as_it_is():
     with pytest.raises(S2DError, match="cannot obey: told to fail"):
         list(RayExecutor(workers=1).map(obey, ["a", "error", "b"]))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_cluster_that_lacks_the_code_is_one_line():
+    with pytest.raises(S2DError, match=r"cannot start a worker on the cluster: Ray says: .*a_module_that_is_not_there"):
+        list(RayExecutor(workers=1).map(NotThere(), ["a", "b"]))
 
 
 @pytest.mark.usefixtures("cluster")
