@@ -36,8 +36,11 @@ class VideoReader:
     fps: float
     """Frames a second, on average over the whole video; the declared rate for a video of one frame."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, keep_bytes: int = 0) -> None:
+        """`keep_bytes`: a run of frames that takes no more memory is kept, and not decoded if it is asked for again."""
         self.path = Path(path)
+        self._keep_bytes = keep_bytes
+        self._kept: tuple[int, list[Image]] = 0, []
         self._index = index_video(self.path)
         orientation = self._index.orientation
         self.width, self.height = orientation.size(self._index.width, self._index.height)
@@ -52,12 +55,24 @@ class VideoReader:
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Image]:
         """Frames start .. stop - 1 in sequence, (height, width, 3) RGB uint8; start and stop as in a slice.
 
-        Bounded memory, however long the video and however slow the caller. Raises S2DError naming the first frame
-        that cannot be decoded; a damaged file raises it after its last readable frame, if the run reaches that far.
+        Bounded memory, however long the video and however slow the caller; not to be written to where frames are kept.
+        Raises S2DError naming the first frame that cannot be decoded; a damaged file raises it after its last readable
+        frame, if the run reaches that far.
         """
         first, end, _ = slice(start, stop).indices(len(self))
-        if first < end:
+        kept_from, kept = self._kept
+        if first >= end:
+            return
+        if kept_from <= first and end <= kept_from + len(kept):
+            yield from kept[first - kept_from : end - kept_from]
+        elif (end - first) * 3 * self.width * self.height > self._keep_bytes:
             yield from decode(self._index, first, end)
+        else:
+            frames = []
+            for frame in decode(self._index, first, end):
+                frames.append(frame)
+                yield frame
+            self._kept = first, frames
 
     def frame(self, index: int) -> Image:
         """One frame, (height, width, 3) RGB uint8; negative numbers count from the end. Sequences are far faster.

@@ -5,6 +5,7 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 
 from s2d.errors import S2DError
 from s2d.geometry import Image
-from s2d.video import VideoReader, VideoWriter, index
+from s2d.video import VideoReader, VideoWriter, index, reader
+from s2d.video.decoding import decode
 
 from .conftest import Encode, decoded_by_pyav, moving_texture
 
@@ -283,3 +285,24 @@ def test_opening_does_not_decode(tmp_path: Path, texture: list[Image], monkeypat
             writer.write(frame)
     monkeypatch.setattr("s2d.video.reader.decode", None)
     assert len(VideoReader(path)) == 1200
+
+
+def test_frames_that_fit_are_decoded_once(
+    encode: Encode, texture: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = encode("a.mp4", texture)
+    expected = list(VideoReader(path).frames())
+    runs: list[tuple[int, int]] = []
+
+    def counted(video: index.VideoIndex, start: int, stop: int) -> Iterator[Image]:
+        runs.append((start, stop))
+        return decode(video, start, stop)
+
+    monkeypatch.setattr(reader, "decode", counted)
+    keeping = VideoReader(path, keep_bytes=sum(frame.nbytes for frame in expected))
+    np.testing.assert_array_equal(list(keeping.frames()), expected)
+    np.testing.assert_array_equal(list(keeping.frames(7, 20)), expected[7:20])
+    assert runs == [(0, len(expected))]
+    scarce = VideoReader(path, keep_bytes=expected[0].nbytes)
+    assert len([*scarce.frames(), *scarce.frames()]) == 2 * len(expected)
+    assert len(runs) == 3
