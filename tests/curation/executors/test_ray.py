@@ -30,8 +30,8 @@ def cluster():
 @pytest.mark.usefixtures("cluster")
 def test_every_story_ends_as_it_does_locally():
     items = ["a", "exit", "b", "kill", "hang", "hoard", "c"]
-    locally = dict(LocalExecutor(2, timeout=2, memory_gb=0.3).map(obey, items))
-    assert dict(RayExecutor(workers=2, timeout=2, memory_gb=0.3).map(obey, items)) == locally
+    locally = dict(LocalExecutor(2, timeout=8, memory_gb=0.3).map(obey, items))
+    assert dict(RayExecutor(workers=2, timeout=8, memory_gb=0.3).map(obey, items)) == locally
     assert [type(locally[item]) for item in items] == [str, Failure, str, Failure, Failure, Failure, str]
 
 
@@ -82,7 +82,7 @@ def test_a_data_set_has_the_same_bytes_as_from_the_local_executor(films, tmp_pat
     (films / "06.mp4").write_text("hang")
     made = {}
     for name, executor in (("local", LocalExecutor), ("ray", RayExecutor)):
-        fake_curate([films], tmp_path / name, executor(workers=2, timeout=2))
+        fake_curate([films], tmp_path / name, executor(workers=2, timeout=8))
         made[name] = contents(tmp_path / name)
     assert len([name for name in made["local"] if name.endswith(".parquet")]) == 12
     assert made["ray"] == made["local"]
