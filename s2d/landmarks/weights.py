@@ -44,7 +44,7 @@ PUPILS = (RIGHT_PUPIL, LEFT_PUPIL)
 # Flow is read a little off the edge of jaw (else it sees the background) and lips (else it sees teeth).
 TABLE = (
     PartWeights(JAW, 0.7, 6.0, 0.05, 0.2, rigid=True, outward=-0.05, around=NOSE),
-    PartWeights(BROWS_AND_NOSE, 1.0, 6.0, 0.05, 0.2, rigid=True),
+    PartWeights(BROWS_AND_NOSE, 0.4, 6.0, 0.05, 0.2, rigid=True),
     PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, 0.2, rigid=True),
     PartWeights(LIDS, 0.2, math.inf, 2.0),
     PartWeights(PARTS["outer_lips"], 1.3, math.inf, 0.17, 1.0, outward=0.04, around=MOUTH),
