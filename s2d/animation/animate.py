@@ -12,6 +12,7 @@ import torch
 
 from s2d import geometry, progress
 from s2d.animation.driver import Driver, load_driver
+from s2d.animation.paste import FADE, Paste, hold_border, share_within
 from s2d.animation.source import SourceFace, load_source
 from s2d.errors import S2DError, UsageError
 from s2d.files import check_writable
@@ -25,6 +26,7 @@ from s2d.video import VideoWriter
 from s2d.video.writer import CLOCK
 
 BATCH = 8
+BATCH_PIXELS = BATCH * 512 * 512  # larger pictures come in smaller batches, in the same memory
 MIN_SIZE, MAX_SIZE = 64, 2048
 
 
@@ -39,7 +41,11 @@ class Animation:
     fps: float
     """Average frames per second, as in the driver."""
     size: int
-    """Height of the video in pixels; also its width, unless side by side."""
+    """Side in pixels of the square that moves."""
+    width: int
+    """Width of the video in pixels."""
+    height: int
+    """Height of the video in pixels."""
     track: str
     """The driving track: name within the video, or track_id of the data set."""
     trained: bool
@@ -57,49 +63,69 @@ def animate(
     side_by_side: bool = False,
     size: int | None = None,
     track: str | None = None,
+    face: int = 1,
+    paste_back: bool = False,
 ) -> Animation:
-    """Animate the largest face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
+    """Animate a face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
 
     `driving` is a video, a data set folder or a frames file of one; `track` chooses among its faces (the longest by
     default). Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on
     the source's face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution;
     its motion is applied to the photo at `size` pixels (default: the face's size in the photo, at most 512).
-    `side_by_side` writes source | driving | result. The folder of `out` is made if it is missing.
+    `face` 1 is the largest of the photo, 2 the next. `side_by_side` writes source | driving | result. `paste_back`
+    writes the whole photo, in its own resolution up to 4096 pixels a side and 9.4 megapixels, with the moving face in
+    it; then `size` is by default the face's own, at most 2048. The folder of `out` is made if it is missing.
 
-    Raises UsageError for a `size` that is odd or out of range, S2DError for unreadable input, no face, no such track,
-    no checkpoint, or an `out` that cannot be written; that is found out before the driver is read.
+    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, or `side_by_side` and `paste_back`
+    together; S2DError for unreadable input, no such face or track, no checkpoint, or an `out` that cannot be written,
+    which is found out before the driver is read.
     """
-    _check(size, out)
+    _check(size, out, face)
+    if side_by_side and paste_back:
+        raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
     model = (load_animator(checkpoint) if checkpoint else Animator(AnimatorConfig())).eval()
     finder = make_detector(detector)
-    face = load_source(source, finder, size)
+    moving = load_source(source, finder, size, face=face, whole=paste_back)
     check_writable(out)
-    driver = load_driver(driving, finder, face.size, track)
-    points = _driving_points(face, driver, mode)
-    panels = 3 if side_by_side else 1
-    with VideoWriter(out, panels * face.size, face.size, driver.fps, synthetic=True) as writer:
-        results = progress.track(render(model, face, points), "animating", total=len(points))
-        beside = _driving_panels(driver, face.size) if side_by_side else None
-        for result, time in zip(results, _ticking(driver.times), strict=True):
-            writer.write(result if beside is None else np.hstack([face.image, next(beside), result]), time)
-    return Animation(Path(out), len(points), driver.fps, face.size, driver.name, checkpoint is not None)
+    driver = load_driver(driving, finder, moving.size, track)
+    points = _driving_points(moving, driver, mode)
+    results = progress.track(render(model, moving, points, hold=paste_back), "animating", total=len(points))
+    if side_by_side:
+        pictures = _side_by_side(moving, driver, results)
+    else:
+        pictures = map(Paste(moving.photo, moving.crop).frame, results) if paste_back else results
+    height, width = moving.photo.shape[:2] if paste_back else (moving.size, moving.size * (3 if side_by_side else 1))
+    with VideoWriter(out, width, height, driver.fps, synthetic=True) as writer:
+        for picture, time in zip(pictures, _ticking(driver.times), strict=True):
+            writer.write(picture, time)
+    size = moving.size
+    trained = checkpoint is not None
+    return Animation(Path(out), len(points), driver.fps, size, *writer.size, driver.name, trained)
 
 
-def render(model: Animator, face: SourceFace, points: Float32) -> Iterator[Image]:
-    """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop."""
+def render(model: Animator, face: SourceFace, points: Float32, *, hold: bool = False) -> Iterator[Image]:
+    """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop.
+
+    With `hold` motion dies away towards the border of the crop, to be laid back into the photo.
+    """
     whole, side = geometry.Crop(0, 0, face.size), model.config.size
     full = _tensor(face.image)
     small = full if face.size == side else _tensor(whole.image(face.image, side))
     targets = _normalised(whole.points(points, side), side)
     with torch.inference_mode():
         encoded = model.encode_source(small, _normalised(whole.points(face.points, side), side)[None])
-    for start in range(0, len(points), BATCH):
+    share = torch.from_numpy(share_within(face.photo, face.crop, side, FADE)) if hold else None
+    batch = max(1, min(BATCH, BATCH_PIXELS // face.size**2))
+    for start in range(0, len(points), batch):
         with torch.inference_mode():
-            images = model.render(full, model.drive(encoded, targets[start : start + BATCH]))
+            output = model.drive(encoded, targets[start : start + batch])
+            images = model.render(full, output if share is None else hold_border(output, share))
         yield from (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
-def _check(size: int | None, out: str | Path) -> None:
+def _check(size: int | None, out: str | Path, face: int) -> None:
+    if face < 1:
+        raise UsageError(f"face {face}", "faces are counted from 1, the largest", "give 1 or more")
     if size is not None and not (MIN_SIZE <= size <= MAX_SIZE and size % 2 == 0):
         raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
@@ -123,6 +149,11 @@ def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:
     scale = face.size / driver.size
     driving = geometry.Crop(0, 0, driver.size).points(driver.points, face.size) if scale != 1 else driver.points
     return retarget(face.points, driving, mode)
+
+
+def _side_by_side(face: SourceFace, driver: Driver, results: Iterator[Image]) -> Iterator[Image]:
+    for driving, result in zip(_driving_panels(driver, face.size), results, strict=True):
+        yield np.hstack([face.image, driving, result])
 
 
 def _driving_panels(driver: Driver, size: int) -> Iterator[Image]:

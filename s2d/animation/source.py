@@ -1,17 +1,19 @@
-"""The photo that is to move: its largest face, cropped as curation crops, with landmarks."""
+"""The photo that is to move: one of its faces, cropped as curation crops, with landmarks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2d.geometry import Float32, Image
+from s2d.animation.paste import fit_for_video
+from s2d.errors import S2DError
+from s2d.geometry import Crop, Float32, Image
 from s2d.images import read_image
-from s2d.landmarks.detectors.base import Detector
-from s2d.landmarks.extract import largest_face
+from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.tracking import crop_for
 
 MAX_SIZE = 512  # pixels: output grows with the photo up to here, unless the caller asks for more
+MAX_PASTED = 2048  # pixels: and up to here to be laid back, since a photo beside it would show what was lost
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class SourceFace:
     """(size, size, 3) RGB."""
     points: Float32
     """(70, 2) landmarks in pixels of `image`."""
+    photo: Image
+    """(H, W, 3) what `image` was cut from."""
+    crop: Crop
+    """Where in `photo`."""
 
     @property
     def size(self) -> int:
@@ -29,14 +35,28 @@ class SourceFace:
         return len(self.image)
 
 
-def load_source(path: str | Path, detector: Detector, size: int | None = None) -> SourceFace:
-    """Read a photo and cut out its largest face.
+def load_source(
+    path: str | Path, detector: Detector, size: int | None = None, *, face: int = 1, whole: bool = False
+) -> SourceFace:
+    """Read a photo and cut out a face: the largest, or the second largest with `face` 2, and so on.
 
     `size` is the side of the crop in pixels; by default that of the face's own square in the photo, even, at most 512.
-    Raises S2DError when the file is no picture or shows no face.
+    With `whole` the photo itself is to be shown: it is shrunk to what a video can hold, and the crop may have 2048.
+    Raises S2DError when the file is no picture, or shows no face or fewer than `face`.
     """
-    photo = read_image(path)
-    face = largest_face(photo, detector, f"cannot animate {path}")
-    crop = crop_for(face.box[None])
-    side = size or max(64, min(MAX_SIZE, crop.side - crop.side % 2))
-    return SourceFace(crop.image(photo, side), crop.points(face.points, side))
+    picture = read_image(path)
+    photo = fit_for_video(picture) if whole else picture
+    found = _chosen(detector.detect([photo])[0], face, f"cannot animate {path}")
+    crop = crop_for(found.box[None])
+    side = size or max(64, min(MAX_PASTED if whole else MAX_SIZE, crop.side - (0 if whole else crop.side % 2)))
+    return SourceFace(crop.image(photo, side), crop.points(found.points, side), photo, crop)
+
+
+def _chosen(faces: list[Face], number: int, asked: str) -> Face:
+    """The face of this number, counted from 1; `faces` are sorted by size."""
+    if not faces:
+        raise S2DError(asked, "no face found in the picture", "give one with a face that is large and upright")
+    if number > len(faces):
+        has = "only one face was found" if len(faces) == 1 else f"only {len(faces)} faces were found"
+        raise S2DError(asked, f"{has} in it, not {number}", "choose a lower --face; 1 is the largest")
+    return faces[number - 1]

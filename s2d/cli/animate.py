@@ -2,6 +2,7 @@
 
 examples:
   s2d animate --source face.jpg --driving talking.mp4 --out moving.mp4 --side-by-side
+  s2d animate --source family.jpg --face 2 --driving talking.mp4 --paste-back --out moving.mp4
   s2d animate --source face.jpg --driving DATASET --track ID --checkpoint runs/tiny/model.safetensors --out moving.mp4
 """
 
@@ -10,18 +11,35 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from s2d.cli.arguments import at_least
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d animate`."""
     parser.add_argument("--source", required=True, metavar="IMAGE", help="photo or painting; its largest face moves")
+    parser.add_argument(
+        "--face", type=at_least(1), default=1, metavar="N", help="another of its faces: 2 is the second largest"
+    )
     parser.add_argument("--driving", required=True, metavar="VIDEO|DIR", help="video, data set or frames file of one")
     parser.add_argument("--out", required=True, metavar="MP4", help="the video to write")
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="trained weights (.safetensors or .ckpt); without: the prior"
     )
     parser.add_argument("--mode", default="relative", choices=("relative", "absolute"), help="default: relative")
-    parser.add_argument("--side-by-side", action="store_true", help="write source | driving | result")
-    parser.add_argument("--size", type=int, metavar="PX", help="side of the result (default: the face's, at most 512)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--side-by-side", action="store_true", help="write source | driving | result")
+    form.add_argument(
+        "--paste-back",
+        action="store_true",
+        help="write the whole photo with the moving face in it, in the photo's own resolution (up to 4096 pixels a "
+        "side and 9.4 megapixels, larger ones are shrunk; an odd side becomes even by repeating its last pixels)",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        metavar="PX",
+        help="side of the moving square (default: the face's, at most 512; with --paste-back at most 2048)",
+    )
     parser.add_argument("--track", metavar="NAME", help="which face drives (default: the longest track)")
     parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
 
@@ -41,8 +59,10 @@ def run(args: argparse.Namespace) -> None:
         side_by_side=args.side_by_side,
         size=args.size,
         track=args.track,
+        face=args.face,
+        paste_back=args.paste_back,
     )
     how = "trained model" if made.trained else "analytic prior, no checkpoint"
-    what = f"{made.frames} frames of {made.size} px at {made.fps:.3g} fps"
+    what = f"{made.frames} frames of {made.width} x {made.height} px at {made.fps:.3g} fps"
     line = f"wrote {made.out}: {what}, driven by {made.track} ({how})"
     emit(asdict(made), [line], args.json)

@@ -57,6 +57,11 @@ class VideoWriter:
         if width < 1 or height < 1:
             raise S2DError(self._asked, f"{width} x {height} pixels", "give a size of at least 1 x 1")
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the video in pixels, even."""
+        return self.width + self.width % 2, self.height + self.height % 2
+
     def write(self, frame: Image, time: float | None = None) -> None:
         """Append a frame, (height, width, 3) RGB uint8, contiguous or not.
 
@@ -96,11 +101,7 @@ class VideoWriter:
         if self._synthetic:
             self._container.metadata["comment"] = SYNTHETIC
         stream = self._container.add_stream("libx264", rate=self.fps, options=QUALITY)
-        stream.width, stream.height, stream.pix_fmt = (
-            self.width + self.width % 2,
-            self.height + self.height % 2,
-            "yuv420p",
-        )
+        stream.width, stream.height, stream.pix_fmt = *self.size, "yuv420p"
         codec = stream.codec_context
         codec.thread_count = THREADS
         codec.flags |= av.codec.context.Flags.bitexact

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -13,8 +14,8 @@ from s2d.animation.animate import animate
 from s2d.animation.driver import load_driver
 from s2d.animation.source import load_source
 from s2d.cli import main
-from s2d.errors import S2DError
-from s2d.images import write_image
+from s2d.errors import S2DError, UsageError
+from s2d.images import read_image, write_image
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic import make_clip, write_clip
@@ -160,3 +161,49 @@ def test_a_picture_without_a_face_is_named(folder: Path):
     write_image(folder / "grey.png", np.full((200, 200, 3), 128, np.uint8))
     with pytest.raises(S2DError, match=r"grey\.png.*no face"):
         animate(folder / "grey.png", folder / "clip.mp4", folder / "wrong.mp4")
+
+
+@pytest.fixture(scope="module")
+def family(folder: Path) -> Path:
+    """Two faces, the larger one to the right, in a photo of odd sides."""
+    head = astronaut()[:300, 120:360]
+    photo = np.full((513, 813, 3), 90, np.uint8)
+    photo[:480, 400:784] = cv2.resize(head, (384, 480), interpolation=cv2.INTER_CUBIC)
+    photo[100:475, 40:340] = cv2.resize(head, (300, 375), interpolation=cv2.INTER_CUBIC)
+    write_image(folder / "family.png", photo)
+    return folder / "family.png"
+
+
+def test_pasted_back_the_photo_keeps_its_size_and_moves_nowhere_but_in_the_face(folder: Path, family: Path):
+    made = animate(family, folder / "clip.mp4", folder / "pasted.mp4", paste_back=True)
+    frames = frames_of(folder / "pasted.mp4").astype(int)
+    assert frames.shape == (FRAMES, 514, 814, 3)
+    assert (made.width, made.height) == (814, 514)
+    crop = load_source(family, make_detector("mesh"), whole=True).crop
+    face = np.zeros((514, 814), bool)
+    face[max(0, crop.top) : crop.top + crop.side, crop.left : crop.left + crop.side] = True
+    change = abs(frames - frames[0]).max(axis=(0, 3))
+    assert np.percentile(change[~face], 99) <= 8  # what H.264 leaves
+    assert np.percentile(change[face], 90) > 40
+    still = abs(frames[:, :513, :813] - read_image(family).astype(int)).max(axis=(0, 3))
+    assert np.percentile(still[~face[:513, :813]], 95) <= 16
+
+
+@pytest.mark.parametrize(("face", "right"), [(1, True), (2, False)])
+def test_the_face_of_this_number_moves(folder: Path, family: Path, face: int, right: bool):
+    crop = load_source(family, make_detector("mesh"), face=face).crop
+    assert (crop.left + crop.side / 2 > 400) == right
+
+
+def test_fewer_faces_than_asked_for_are_told(folder: Path, family: Path):
+    with pytest.raises(S2DError, match="only 2 faces were found in it, not 3; choose a lower --face"):
+        animate(family, folder / "clip.mp4", folder / "wrong.mp4", face=3)
+    with pytest.raises(S2DError, match="only one face was found"):
+        animate(folder / "photo.png", folder / "clip.mp4", folder / "wrong.mp4", face=2)
+
+
+def test_panels_and_pasting_back_exclude_each_other(folder: Path):
+    with pytest.raises(UsageError, match="ask for one of them"):
+        animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", side_by_side=True, paste_back=True)
+    with pytest.raises(UsageError, match="counted from 1"):
+        animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", face=0)
