@@ -48,6 +48,8 @@ class Animation:
     """Height of the video in pixels."""
     track: str
     """The driving track: name within the video, or track_id of the data set."""
+    sound: str
+    """What became of the driver's sound: "copied", "encoded anew" or "none"."""
     trained: bool
     """Whether a checkpoint was used; otherwise the analytic prior alone moved the photo."""
 
@@ -65,6 +67,7 @@ def animate(
     track: str | None = None,
     face: int = 1,
     paste_back: bool = False,
+    audio: bool = True,
 ) -> Animation:
     """Animate a face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
 
@@ -74,7 +77,8 @@ def animate(
     its motion is applied to the photo at `size` pixels (default: the face's size in the photo, at most 512).
     `face` 1 is the largest of the photo, 2 the next. `side_by_side` writes source | driving | result. `paste_back`
     writes the whole photo, in its own resolution up to 4096 pixels a side and 9.4 megapixels, with the moving face in
-    it; then `size` is by default the face's own, at most 2048. The folder of `out` is made if it is missing.
+    it; then `size` is by default the face's own, at most 2048. A driving video's sound is
+    kept unless `audio` is False. The folder of `out` is made if it is missing.
 
     Raises UsageError for a `size` that is odd or out of range, a `face` below 1, or `side_by_side` and `paste_back`
     together; S2DError for unreadable input, no such face or track, no checkpoint, or an `out` that cannot be written,
@@ -95,12 +99,21 @@ def animate(
     else:
         pictures = map(Paste(moving.photo, moving.crop).frame, results) if paste_back else results
     height, width = moving.photo.shape[:2] if paste_back else (moving.size, moving.size * (3 if side_by_side else 1))
-    with VideoWriter(out, width, height, driver.fps, synthetic=True) as writer:
+    sound = driver.sound() if audio else None
+    with VideoWriter(out, width, height, driver.fps, synthetic=True, sound=sound) as writer:
         for picture, time in zip(pictures, _ticking(driver.times), strict=True):
             writer.write(picture, time)
-    size = moving.size
-    trained = checkpoint is not None
-    return Animation(Path(out), len(points), driver.fps, size, *writer.size, driver.name, trained)
+    return Animation(
+        out=Path(out),
+        frames=len(points),
+        fps=driver.fps,
+        size=moving.size,
+        width=writer.size[0],
+        height=writer.size[1],
+        track=driver.name,
+        sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
+        trained=checkpoint is not None,
+    )
 
 
 def render(model: Animator, face: SourceFace, points: Float32, *, hold: bool = False) -> Iterator[Image]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.extract import find_tracks, track_frames
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
+from s2d.video.sound import Sound
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,20 @@ class Driver:
     """Which track this is, for the user."""
     frames: Callable[[], Iterator[Image]] | None
     """Reads the crops (size, size, 3) again, one by one; None where a data set holds no pictures."""
+    video: Path | None = None
+    """The file whose sound belongs to these times; None for a data set, which holds none."""
 
     @property
     def fps(self) -> float:
         """Average frames per second; 25 for a single frame, which has no rate."""
         span = float(self.times[-1] - self.times[0])
         return (len(self.times) - 1) / span if span > 0 else 25.0
+
+    def sound(self) -> Sound | None:
+        """What is heard from the first frame to the end of the last."""
+        if self.video is None:
+            return None
+        return Sound(self.video, float(self.times[0]), float(self.times[-1]) + 1 / self.fps)
 
 
 def load_driver(path: str | Path, detector: Detector, size: int, track: str | None = None) -> Driver:
@@ -56,7 +66,8 @@ def load_driver(path: str | Path, detector: Detector, size: int, track: str | No
 
 def _from_video(path: Path, detector: Detector, size: int, name: str | None) -> Driver:
     with VideoReader(path) as reader:
-        tracks = {f"shot{track.shot}-face{track.face}": track for track in find_tracks(reader, detector).tracks}
+        found = find_tracks(reader, detector, max_seconds=math.inf)  # landmarks take little; frames are not kept
+        tracks = {f"shot{track.shot}-face{track.face}": track for track in found.tracks}
         asked = f"cannot drive an animation with {path}"
         if not tracks:
             raise S2DError(asked, "no face was found long enough to follow", "use a video with a clearly visible face")
@@ -66,7 +77,7 @@ def _from_video(path: Path, detector: Detector, size: int, name: str | None) -> 
         track = tracks[chosen]
         frames = progress.track(track_frames(reader, track), f"aligning {chosen}", len(track.frames))
         points = track.crop.points(align(track, frames).points, size)
-    return Driver(points, size, track.times, chosen, lambda: _video_crops(path, track, size))
+    return Driver(points, size, track.times, chosen, lambda: _video_crops(path, track, size), path)
 
 
 def _video_crops(path: Path, track: Track, size: int) -> Iterator[Image]:

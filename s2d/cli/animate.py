@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="side of the moving square (default: the face's, at most 512; with --paste-back at most 2048)",
     )
+    parser.add_argument(
+        "--no-audio",
+        dest="audio",
+        action="store_false",
+        help="leave out the driving video's sound (default: AAC and MP3 are copied, all else becomes AAC)",
+    )
     parser.add_argument("--track", metavar="NAME", help="which face drives (default: the longest track)")
     parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
 
@@ -61,8 +67,10 @@ def run(args: argparse.Namespace) -> None:
         track=args.track,
         face=args.face,
         paste_back=args.paste_back,
+        audio=args.audio,
     )
     how = "trained model" if made.trained else "analytic prior, no checkpoint"
     what = f"{made.frames} frames of {made.width} x {made.height} px at {made.fps:.3g} fps"
-    line = f"wrote {made.out}: {what}, driven by {made.track} ({how})"
+    sound = "" if made.sound == "none" else f", sound {made.sound}"
+    line = f"wrote {made.out}: {what}, driven by {made.track} ({how}){sound}"
     emit(asdict(made), [line], args.json)

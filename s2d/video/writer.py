@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from s2d.errors import S2DError
 from s2d.files import sync
 from s2d.geometry import Image
 from s2d.video.index import reason
+from s2d.video.sound import Sound
 
 SYNTHETIC = "synthetic: made by s2d"
 CLOCK = 90_000  # ticks a second where the caller gives times: the clock of MPEG
@@ -36,17 +39,27 @@ class VideoWriter:
     which an error removes. Odd sizes are padded to even ones by repeating the last column and row.
 
     `fps` is the frame rate; a Fraction is kept exactly, a float near an NTSC rate means it (29.97 is 30000/1001).
-    `synthetic` marks the file as made up: its comment says "synthetic: made by s2d". Raises S2DError when the folder is
+    `synthetic` marks the file as made up: its comment says "synthetic: made by s2d". `sound` is laid beside the frames,
+    its `start` at time 0. Raises S2DError when the folder is
     missing or read-only, the disk is full, or a frame is not (height, width, 3) RGB uint8.
     """
 
     def __init__(
-        self, path: str | Path, width: int, height: int, fps: Fraction | float, *, synthetic: bool = False
+        self,
+        path: str | Path,
+        width: int,
+        height: int,
+        fps: Fraction | float,
+        *,
+        synthetic: bool = False,
+        sound: Sound | None = None,
     ) -> None:
         self.path, self.width, self.height = Path(path), width, height
         self.fps = exact_rate(fps)
         self._asked = f"cannot write the video {path}"
-        self._synthetic = synthetic
+        self._synthetic, self._sound = synthetic, sound
+        self._heard: Iterator[tuple[float, Any]] = iter(())
+        self._next: tuple[float, Any] | None = None
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
         self._container: Any = None
         self._stream: Any = None
@@ -109,16 +122,28 @@ class VideoWriter:
         codec.color_primaries, codec.color_trc = int(ColorPrimaries.BT709), int(ColorTrc.BT709)
         codec.time_base = stream.time_base = Fraction(1, CLOCK) if timed else 1 / self.fps
         self._stream, self._timed = stream, timed
+        if self._sound is not None and self._sound.codec:
+            self._heard = self._sound.into(self._container)
+            self._next = next(self._heard)
 
     def _encode(self, picture: Any) -> None:  # noqa: ANN401 (PyAV is not typed here)
         for packet in self._stream.encode(picture):
+            self._mux_sound(float(packet.dts * packet.time_base))
             self._container.mux(packet)
+
+    def _mux_sound(self, until: float) -> None:
+        """Sound in step with the pictures, or the muxer would keep one of the two in memory."""
+        while self._next is not None and self._next[0] <= until:
+            if self._next[1] is not None:
+                self._container.mux(self._next[1])
+            self._next = next(self._heard, None)
 
     def _finish(self) -> None:
         """Flush the encoder, write the index, and let the file appear."""
         if self._stream is None:
             raise S2DError(self._asked, "no frame was given", "write at least one")
         self._encode(None)
+        self._mux_sound(math.inf)
         self._container.close()
         sync(self._temporary)
         os.replace(self._temporary, self.path)

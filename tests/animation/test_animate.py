@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -207,3 +208,41 @@ def test_panels_and_pasting_back_exclude_each_other(folder: Path):
         animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", side_by_side=True, paste_back=True)
     with pytest.raises(UsageError, match="counted from 1"):
         animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", face=0)
+
+
+@pytest.fixture(scope="module")
+def loud(folder: Path) -> Path:
+    """The driving clip with a second of noise."""
+    with av.open(str(folder / "clip.mp4")) as given, av.open(str(folder / "loud.mov"), "w") as container:
+        pictures = container.add_stream_from_template(given.streams.video[0])
+        sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = pictures
+                container.mux(packet)
+        noise = np.random.default_rng(2).integers(-9000, 9000, (1, 16_000), dtype=np.int16)
+        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    return folder / "loud.mov"
+
+
+def test_the_drivers_sound_is_kept_for_as_long_as_the_pictures_last(folder: Path, loud: Path):
+    made = animate(folder / "photo.png", loud, folder / "sounding.mp4", size=64)
+    assert made.sound == "encoded anew"
+    with av.open(str(made.out)) as container:
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert len(samples) / 16_000 == pytest.approx(FRAMES / made.fps, abs=0.07)
+    assert samples.std() > 0.05
+    again = animate(folder / "photo.png", loud, folder / "sounding-again.mp4", size=64)
+    assert again.out.read_bytes() == made.out.read_bytes()
+
+
+def test_the_sound_is_left_out_when_asked(folder: Path, loud: Path, capsys: pytest.CaptureFixture[str]):
+    out = folder / "silent.mp4"
+    words = ["--source", folder / "photo.png", "--driving", loud, "--out", out, "--size", 64, "--no-audio", "--json"]
+    assert main(["animate", *map(str, words)]) == 0
+    assert json.loads(capsys.readouterr().out)["sound"] == "none"
+    with av.open(str(out)) as container:
+        assert not container.streams.audio
