@@ -59,16 +59,20 @@ def verdict(comparison: Comparison) -> list[str]:
     methods = comparison.methods
     known = any(track.truth is not None for track in comparison.tracks)
     key = "nmf" if known else "phase_residual_1"
-    says = "flicker against the truth by" if known else "slip over the skin from one frame to the next by"
     raw, aligned = _value(methods, "raw", key), _value(methods, "aligned", key)
     if not raw or aligned is None:
         return []
-    sentence = f"{key} is flicker{'' if known else ' without truth'}: aligned landmarks {says} {_change(aligned, raw)}"
+    less = f"{_change(aligned, raw)} than raw ones"
+    sentence = f"nmf is flicker: aligned landmarks have {less}"
+    if not known:
+        sentence = (
+            f"phase_residual_1 is flicker without truth: aligned landmarks slip over the skin {less} in one frame"
+        )
     filters = {name: value for name in FILTERS if (value := _value(methods, name, key)) is not None}
     if not filters:
-        return [sentence + " than raw ones"]
+        return [sentence]
     best = min(filters, key=lambda name: filters[name])
-    return [f"{sentence} than raw ones; those of the best filter ({best}) by {_change(filters[best], raw)}"]
+    return [f"{sentence}; those of the best filter ({best}) {_change(filters[best], raw)}"]
 
 
 def _value(methods: dict[str, Figures], name: str, key: str) -> float | None:
