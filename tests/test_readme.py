@@ -39,7 +39,7 @@ def test_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"s2d": s2d, "detector": Knowing(clip.truth[0])}
     own, live = SNIPPETS
-    exec(own, names)  # noqa: S102
+    exec(own, names)
     assert "phase_residual_1" in capsys.readouterr().out
-    exec(live, names)  # noqa: S102
+    exec(live, names)
     assert names["answer"].number == COUNT - 1  # type: ignore[attr-defined]
