@@ -68,21 +68,23 @@ def animate(
     face: int = 1,
     paste_back: bool = False,
     audio: bool = True,
+    fps: float | None = None,
 ) -> Animation:
     """Animate a face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
 
     `driving` is a video, a data set folder or a frames file of one; `track` chooses among its faces (the longest by
-    default). Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on
-    the source's face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution;
-    its motion is applied to the photo at `size` pixels (default: the face's size in the photo, at most 512).
-    `face` 1 is the largest of the photo, 2 the next. `side_by_side` writes source | driving | result. `paste_back`
-    writes the whole photo, in its own resolution up to 4096 pixels a side and 9.4 megapixels, with the moving face in
-    it; then `size` is by default the face's own, at most 2048. A driving video's sound is
-    kept unless `audio` is False. The folder of `out` is made if it is missing.
+    default). Or it is a .csv or .npy file of landmarks (`s2d.landmarks.landmark_file`), played at `fps`, by default 25.
+    Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on the source's
+    face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution; its motion is
+    applied to the photo at `size` pixels (default: the face's size in the photo, at most 512). `face` 1 is the largest
+    of the photo, 2 the next. `side_by_side` writes source | driving | result. `paste_back` writes the whole photo, in
+    its own resolution up to 4096 pixels a side and 9.4 megapixels, with the moving face in it; then `size` is by
+    default the face's own, at most 2048. A driving video's sound is kept unless `audio` is False. The folder of `out`
+    is made if it is missing.
 
-    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, or `side_by_side` and `paste_back`
-    together; S2DError for unreadable input, no such face or track, no checkpoint, or an `out` that cannot be written,
-    which is found out before the driver is read.
+    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an `fps` or `track` that `driving`
+    has no use for, or `side_by_side` and `paste_back` together; S2DError for unreadable input, no such face or track,
+    no checkpoint, or an `out` that cannot be written, which is found out before the driver is read.
     """
     _check(size, out, face)
     if side_by_side and paste_back:
@@ -91,7 +93,7 @@ def animate(
     finder = make_detector(detector)
     moving = load_source(source, finder, size, face=face, whole=paste_back)
     check_writable(out)
-    driver = load_driver(driving, finder, moving.size, track)
+    driver = load_driver(driving, finder, moving.size, track, fps)
     points = _driving_points(moving, driver, mode)
     results = progress.track(render(model, moving, points, hold=paste_back), "animating", total=len(points))
     if side_by_side:

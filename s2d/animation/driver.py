@@ -1,4 +1,4 @@
-"""What drives an animation: one track of aligned landmarks, from a video or from a data set."""
+"""What drives an animation: one track of landmarks, from a video, a data set, or a file of nothing else."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from s2d import progress
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.geometry import Float32, Image
 from s2d.images import decode_jpeg
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.extract import find_tracks, track_frames
+from s2d.landmarks.landmark_file import read_landmarks
+from s2d.landmarks.stabilise import fill_gaps
 from s2d.landmarks.tracking import Track
 from s2d.video import VideoReader
 from s2d.video.sound import Sound
+from s2d.video.writer import exact_rate
+
+LANDMARK_FILES = (".csv", ".npy")
+CUSTOMARY_FPS = 25.0  # of landmark files, which hold no times, and of a single frame
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Driver:
     """T frames of one face."""
 
     points: Float32
-    """(T, 70, 2) aligned landmarks in pixels of a crop with side `size`."""
+    """(T, 70, 2) aligned landmarks, or a file's as they are, in pixels of a crop with side `size`."""
     size: int
     """Side of the crop in pixels."""
     times: npt.NDArray[np.float64]
@@ -43,7 +49,7 @@ class Driver:
     def fps(self) -> float:
         """Average frames per second; 25 for a single frame, which has no rate."""
         span = float(self.times[-1] - self.times[0])
-        return (len(self.times) - 1) / span if span > 0 else 25.0
+        return (len(self.times) - 1) / span if span > 0 else CUSTOMARY_FPS
 
     def sound(self) -> Sound | None:
         """What is heard from the first frame to the end of the last."""
@@ -52,16 +58,39 @@ class Driver:
         return Sound(self.video, float(self.times[0]), float(self.times[-1]) + 1 / self.fps)
 
 
-def load_driver(path: str | Path, detector: Detector, size: int, track: str | None = None) -> Driver:
+def load_driver(
+    path: str | Path, detector: Detector, size: int, track: str | None = None, fps: float | None = None
+) -> Driver:
     """The longest track of a video, data set folder or frames file; or the one that `track` names.
 
-    `size` is the side in pixels of the driving crops of a video; a data set brings its own.
-    Raises S2DError when there is no such file, no face in it or no such track.
+    Or the landmarks of a .csv or .npy file as `s2d.landmarks.landmark_file` reads them, at `fps` frames a second
+    (default: 25); frames without a face are bridged. `size` is the side in pixels of the driving crops of a video or
+    of such a file; a data set brings its own. Raises S2DError when there is no such file, no face in it or no such
+    track, UsageError for `fps` or `track` where it has no meaning.
     """
     path = Path(path)
+    asked = f"cannot drive an animation with {path}"
+    bare = path.suffix.lower() in LANDMARK_FILES and not path.is_dir()
+    if fps is not None and not bare:
+        raise UsageError(asked, "it has its own times", "give fps with a .csv or .npy file of landmarks only")
+    if fps is not None and not 1 <= fps < 1000:
+        raise UsageError(asked, f"{fps} is no frame rate", "give 1 to 999")
+    if bare and track is not None:
+        raise UsageError(asked, "a landmark file holds one track without a name", "leave the track away")
+    if bare:
+        return _from_landmarks(path, size, fps or CUSTOMARY_FPS)
     if path.is_dir() or path.suffix == ".parquet":
         return _from_dataset(path, track)
     return _from_video(path, detector, size, track)
+
+
+def _from_landmarks(path: Path, size: int, fps: float) -> Driver:
+    points = read_landmarks(path)
+    rate = exact_rate(fps)
+    times = np.arange(len(points)) * rate.denominator / rate.numerator
+    filled = fill_gaps(points.reshape(len(points), -1).astype(np.float64)).reshape(points.shape)
+    crop = Track.of_points(points, times).crop
+    return Driver(crop.points(filled, size), size, times, path.name, None)
 
 
 def _from_video(path: Path, detector: Detector, size: int, name: str | None) -> Driver:

@@ -1,9 +1,13 @@
-"""Animate a face photo by a video, or by the landmarks of a data set.
+"""Animate a face photo by a video, or by landmarks alone.
 
 examples:
   s2d animate --source face.jpg --driving talking.mp4 --out moving.mp4 --side-by-side
   s2d animate --source family.jpg --face 2 --driving talking.mp4 --paste-back --out moving.mp4
   s2d animate --source face.jpg --driving DATASET --track ID --checkpoint runs/tiny/model.safetensors --out moving.mp4
+  s2d animate --source face.jpg --driving mine.npy --fps 30 --out moving.mp4
+
+A .csv or .npy file of landmarks is as for `s2d jitter --landmarks` (see its help), in pixels of any picture. It drives
+as it is, without alignment, which needs the picture; frames without a face are bridged.
 """
 
 from __future__ import annotations
@@ -20,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--face", type=at_least(1), default=1, metavar="N", help="another of its faces: 2 is the second largest"
     )
-    parser.add_argument("--driving", required=True, metavar="VIDEO|DIR", help="video, data set or frames file of one")
+    parser.add_argument(
+        "--driving",
+        required=True,
+        metavar="VIDEO|DIR|FILE",
+        help="video, data set, frames file of one (.parquet), or landmarks (.csv, .npy)",
+    )
     parser.add_argument("--out", required=True, metavar="MP4", help="the video to write")
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="trained weights (.safetensors or .ckpt); without: the prior"
@@ -47,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out the driving video's sound (default: AAC and MP3 are copied, all else becomes AAC)",
     )
     parser.add_argument("--track", metavar="NAME", help="which face drives (default: the longest track)")
+    parser.add_argument("--fps", type=float, metavar="F", help="frames a second of a .csv or .npy file (default: 25)")
     parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
 
 
@@ -68,6 +78,7 @@ def run(args: argparse.Namespace) -> None:
         face=args.face,
         paste_back=args.paste_back,
         audio=args.audio,
+        fps=args.fps,
     )
     how = "trained model" if made.trained else "analytic prior, no checkpoint"
     what = f"{made.frames} frames of {made.width} x {made.height} px at {made.fps:.3g} fps"

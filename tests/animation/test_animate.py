@@ -246,3 +246,51 @@ def test_the_sound_is_left_out_when_asked(folder: Path, loud: Path, capsys: pyte
     assert json.loads(capsys.readouterr().out)["sound"] == "none"
     with av.open(str(out)) as container:
         assert not container.streams.audio
+
+
+@pytest.mark.parametrize("ending", [".npy", ".csv"])
+def test_landmarks_alone_drive(folder: Path, moved: np.ndarray, ending: str):
+    """The clip's landmarks from a file, in pixels of another size and with a gap, move the photo as the clip does."""
+    driver = load_driver(folder / "clip.mp4", make_detector("mesh"), 192)
+    points = 3.0 * driver.points + 40
+    points[11] = np.nan
+    file = folder / f"mine{ending}"
+    np.save(file, points) if ending == ".npy" else np.savetxt(file, points.reshape(FRAMES, -1), delimiter=",")
+    made = animate(folder / "photo.png", file, folder / "by-points.mp4", size=192, fps=50)
+    assert (made.frames, made.fps, made.sound) == (FRAMES, pytest.approx(50), "none")
+    assert abs(frames_of(made.out).astype(int) - moved).mean(axis=(1, 2, 3)).max() < 2.0  # in the gap's frame too
+    with VideoReader(made.out) as reader:
+        np.testing.assert_allclose(reader.times, np.arange(FRAMES) / 50, atol=1e-4)
+
+
+def test_landmark_files_go_beside_black_panels_and_at_25_by_default(folder: Path):
+    np.save(folder / "contour.npy", load_driver(folder / "clip.mp4", make_detector("mesh"), 192).points[:, :68])
+    made = animate(folder / "photo.png", folder / "contour.npy", folder / "x.mp4", size=64, side_by_side=True)
+    assert made.fps == pytest.approx(25)
+    middle = frames_of(made.out)[:, :, 64:128]
+    assert np.median(middle) < 20
+    assert middle.max() > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--driving", "clip.mp4", "--fps", "25"], 2, "it has its own times"),
+        (["--driving", "steady.npy", "--fps", "0"], 2, "no frame rate"),
+        (["--driving", "steady.npy", "--track", "a"], 2, "one track without a name"),
+        (["--driving", "missing.npy"], 1, "no such file"),
+        (["--driving", "flat.npy"], 1, "give an array"),
+        (["--driving", "clip.mp4", "--face", "2"], 1, "only one face was found"),
+    ],
+)
+def test_what_does_not_fit_together_is_told_in_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words, code, message
+):
+    monkeypatch.chdir(folder)
+    np.save("steady.npy", np.ones((3, 70, 2)) * np.arange(140).reshape(70, 2))
+    np.save("flat.npy", np.ones((3, 5)))
+    assert main(["animate", "--source", "photo.png", "--out", "wrong.mp4", "--size", "64", *words]) == code
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert not (folder / "wrong.mp4").exists()
