@@ -19,6 +19,7 @@ from s2d.errors import S2DError, UsageError
 from s2d.images import read_image, write_image
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.retarget import retarget
 from s2d.landmarks.synthetic import make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
 from s2d.video import VideoReader
@@ -248,19 +249,27 @@ def test_the_sound_is_left_out_when_asked(folder: Path, loud: Path, capsys: pyte
         assert not container.streams.audio
 
 
-@pytest.mark.parametrize("ending", [".npy", ".csv"])
-def test_landmarks_alone_drive(folder: Path, moved: np.ndarray, ending: str):
-    """The clip's landmarks from a file, in pixels of another size and with a gap, move the photo as the clip does."""
-    driver = load_driver(folder / "clip.mp4", make_detector("mesh"), 192)
+@pytest.mark.parametrize(("ending", "missed", "most"), [(".npy", False, 0.01), (".csv", True, 3.0)])
+def test_landmarks_alone_drive(folder: Path, moved: np.ndarray, ending: str, missed: bool, most: float):
+    """The clip's landmarks from a file, in pixels of another size, move the photo as the clip does.
+
+    A missed frame is bridged; it changes the others a little through the neutral face. From one frame of this clip to
+    the next the pictures differ by 7 to 15, and by 2 where x264 has decided otherwise on almost the same pixels.
+    """
+    driving = folder / "clip.mp4"
+    driver = load_driver(driving, make_detector("mesh"), 192)
     points = 3.0 * driver.points + 40
-    points[11] = np.nan
+    points[11] = np.nan if missed else points[11]
     file = folder / f"mine{ending}"
     np.save(file, points) if ending == ".npy" else np.savetxt(file, points.reshape(FRAMES, -1), delimiter=",")
-    made = animate(folder / "photo.png", file, folder / "by-points.mp4", size=192, fps=50)
-    assert (made.frames, made.fps, made.sound) == (FRAMES, pytest.approx(50), "none")
-    assert abs(frames_of(made.out).astype(int) - moved).mean(axis=(1, 2, 3)).max() < 2.0  # in the gap's frame too
+    made = animate(folder / "photo.png", file, folder / "by-points.mp4", size=192, fps=driver.fps)
+    assert (made.frames, made.fps, made.sound) == (FRAMES, pytest.approx(driver.fps), "none")
+    assert abs(frames_of(made.out).astype(int) - moved).mean(axis=(1, 2, 3)).max() < 5
+    face = load_source(folder / "photo.png", make_detector("mesh"), 192).points
+    targets = [retarget(face, load_driver(path, make_detector("mesh"), 192).points) for path in (driving, file)]
+    np.testing.assert_allclose(*targets, atol=most)  # pixels
     with VideoReader(made.out) as reader:
-        np.testing.assert_allclose(reader.times, np.arange(FRAMES) / 50, atol=1e-4)
+        np.testing.assert_allclose(reader.times, driver.times, atol=1e-4)
 
 
 def test_landmark_files_go_beside_black_panels_and_at_25_by_default(folder: Path):
