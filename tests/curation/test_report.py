@@ -9,6 +9,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from s2d.cli import main
@@ -187,3 +188,13 @@ def test_nothing_is_cut_off_in_a_browser(data: Path, tmp_path: Path, width: int)
     assert (seen["width"], seen["content"]) == (width, width)
     assert seen["images"] > 0
     assert seen["broken"] == 0
+
+
+def test_a_data_set_behind_a_url(data: Path, tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    system.put(str(data), "/talking", recursive=True)
+    try:
+        assert main(["report", "memory://talking", "--out", str(tmp_path / "remote.html"), "--quiet"]) == 0
+    finally:
+        system.rm("/talking", recursive=True)
+    assert "Curation report: talking" in (tmp_path / "remote.html").read_text()
