@@ -60,8 +60,8 @@ def curate(
 ) -> Summary:
     """Curate all files of `inputs` (videos, or folders to search through) into the data set folder `out`.
 
-    All of them are paths or fsspec URLs. Videos behind a URL are copied to this machine one by one, while they are
-    worked on; results for a remote `out` wait in this machine's cache until their shard is whole.
+    All of them are paths or fsspec URLs. Videos behind a URL are copied to the staging folder, while they are worked on;
+    results for a remote `out` wait in this machine's cache until their shard is whole.
     Give the same call again to finish a run that was stopped, or to add new files. Each file gets one outcome: kept,
     filtered or failed; no file stops the run. With `retry_failed`, those that failed in an earlier run are worked on
     again. Raises S2DError when an input does not exist, `out` cannot be written,

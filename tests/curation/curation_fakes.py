@@ -20,7 +20,7 @@ from s2d.curation.staging import Staging, claimed, staging_folder
 from s2d.files import whole_file
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
-from s2d.storage import local_copy, location, sha256
+from s2d.storage import location, sha256
 
 
 class Shelf(LocalFileSystem):
@@ -46,7 +46,7 @@ class FakeWork:
         self.staging, self.pause = staging, pause
 
     def __call__(self, source: Source) -> str:
-        with local_copy(source.path) as film:
+        with self.staging.at_hand(source) as film:
             content = film.read_text()
         order, *rest = content.split() or ["failed"]
         time.sleep(self.pause)
@@ -94,8 +94,8 @@ class InProcess:
 
 
 def _content(source: Source) -> bytes:
-    with local_copy(source.path) as path:
-        return path.read_bytes()
+    with location(source.path).open("rb") as film:
+        return film.read()
 
 
 DEATH = Failure("worker died", "the worker process ended with exit code 1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 
 import fsspec
 import pytest
@@ -185,19 +184,38 @@ def test_worker_processes_see_a_store(films, tmp_path):
     assert contents(shelf / "out") == parts(tmp_path / "out")
 
 
-def test_a_film_behind_a_url_is_decoded_from_a_copy_that_goes_away(tmp_path, memory, monkeypatch):
+def test_a_copy_goes_away_when_it_is_done_with_and_when_its_worker_was_killed(films, tmp_path, memory):
+    memory.put_file(str(films / "00.mp4"), "/films/00.mp4")
+    (source,) = find_sources(["memory://films"], tmp_path)
+    staging = Staging(tmp_path / ".staging", PROVENANCE)
+    staging.make()
+    with staging.at_hand(source) as path:
+        assert (path.suffix, path.read_text()) == (".mp4", ORDERS[0])
+    assert not path.exists()
+    for clear in (lambda: staging.discard([source]), lambda: staging.keep_only([source])):
+        path.write_text("left by a killed worker")
+        clear()
+        assert not path.exists()
+
+
+def test_a_disk_that_refuses_is_not_the_fault_of_the_video_to_be_copied(films, tmp_path, memory):
+    memory.put_file(str(films / "00.mp4"), "/films/00.mp4")
+    (source,) = find_sources(["memory://films"], tmp_path)
+    staging = Staging(tmp_path / "gone", PROVENANCE)
+    with pytest.raises(WriteError, match="cannot write"), staging.at_hand(source):
+        pass
+
+
+def test_a_film_behind_a_url_is_decoded_from_a_copy(tmp_path, memory, monkeypatch):
     path = film(tmp_path / "films" / "talk.mp4")
     memory.put_file(str(path), "/films/talk.mp4")
     monkeypatch.setattr(worker.progress, "quiet", True)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
-    (tmp_path / "copies").mkdir()
     for given, out in ((str(path.parent), tmp_path / "out"), ("memory://films", Remote("memory://out"))):
         detector, config = Scripted(steady()), CurationConfig("scripted")
         monkeypatch.setattr(worker, "make_detector", lambda name, one=detector: one)
         with claimed(out):
             staging = Staging(staging_folder(out), config.provenance(detector), out)
             run(find_sources([given], out), staging, worker.VideoWorker(config, staging), InProcess(), 8)
-    assert list((tmp_path / "copies").iterdir()) == []
     local, remote = (open_dataset(out).videos().drop(columns="path") for out in (tmp_path / "out", "memory://out"))
     assert remote.equals(local)
     assert list(remote.outcome) == ["kept"]
