@@ -84,7 +84,7 @@ def find_sources(inputs: Iterable[str | Path], out: Location) -> list[Source]:
     for given in inputs:
         for source in _sources_of(location(given), out):
             other = found.setdefault(source.video, source)
-            if not _same_file(other.path, source.path):
+            if other is not source and not _same_file(other.path, source.path):
                 why = f"{other.path} and {source.path} would both be called {source.video}"
                 raise S2DError(f"cannot curate {given}", why, "give the folder that holds both, or use another --out")
     return list(found.values())
