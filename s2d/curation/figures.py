@@ -1,8 +1,8 @@
 """A data set in figures, as plain values of bounded size however many tracks there are: what `s2d report` shows.
 
 Limits are read from the settings in the data set's metadata: `min_` or `max_` before the name of a column.
-Quality columns are whatever numbers stand in `s2d.shards.schema.TRACKS` behind "detector", with their unit and
-description: a new column needs no line here, except in BETTER where one end of it is the good one.
+Quality columns are, besides the lengths, whatever numbers stand in `s2d.shards.schema.TRACKS` behind "detector", with
+their unit and description: a new column needs no line here, except in BETTER where one end of it is the good one.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ def _known(histograms: Iterable[Histogram | None]) -> list[dict[str, Any]]:
 
 
 def measures() -> list[str]:
-    """Names of the columns of numbers by which tracks can be compared: their length and all quality columns."""
+    """Names of the columns of numbers by which tracks can be compared: their lengths and all quality columns."""
     behind = list(TRACKS)[TRACKS.get_field_index("detector") + 1 :]
-    return ["frames", *(field.name for field in behind if _is_number(field.type))]
+    return ["frames", "seconds", *(field.name for field in behind if _is_number(field.type))]
 
 
 def _is_number(kind: pa.DataType) -> bool:
