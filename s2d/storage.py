@@ -7,7 +7,6 @@ promise (sftp, webdav), mount the folder and give its path instead.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeAlias
 
 from s2d.errors import S2DError
-from s2d.files import BLOCK, file_sha256
+from s2d.files import BLOCK
 
 STAMPS = ("LastModified", "last_modified", "updated", "mtime", "created")  # what backends call the time of change
 
@@ -175,18 +174,6 @@ def fetch(place: Remote, target: Path) -> None:
             if not block:
                 return
             file.write(block)
-
-
-def sha256(path: str) -> str:
-    """SHA-256 of a file's content by path or URL; raises S2DError when it cannot be read."""
-    place = location(path)
-    if isinstance(place, Path):
-        return file_sha256(place)
-    digest = hashlib.sha256()
-    with reaching(place), place.open() as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _hidden(name: str) -> bool:

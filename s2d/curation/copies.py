@@ -1,7 +1,7 @@
 """Copies: videos that are, or look like, one that was kept before them.
 
-Most equal files are told before any work (`plan.settle_duplicates`). Here are told clips of equal files, which would
-have tracks of the same names, and near copies, of which not a byte may be the same.
+Most equal files are told before any work (`plan.settle_duplicates`). Here are told those behind URLs, clips of equal
+files, which would have tracks of the same names, and near copies, of which not a byte may be the same.
 
 Settled when a video is published, in the order of the inputs, so that neither the number of workers nor a run that was
 killed has a say. One comparison is a few machine words: 100,000 videos are compared with all before them in about a

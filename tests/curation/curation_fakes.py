@@ -17,10 +17,10 @@ from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import Source, find_sources
 from s2d.curation.staging import Staging, claimed, staging_folder
-from s2d.files import whole_file
+from s2d.files import file_sha256, whole_file
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
-from s2d.storage import location, sha256
+from s2d.storage import location
 
 
 class Shelf(LocalFileSystem):
@@ -47,7 +47,7 @@ class FakeWork:
 
     def __call__(self, source: Source) -> str:
         with self.staging.at_hand(source) as film:
-            content = film.read_text()
+            content, digest = film.read_text(), file_sha256(film)
         order, *rest = content.split() or ["failed"]
         time.sleep(self.pause)
         if order == "die":
@@ -60,7 +60,7 @@ class FakeWork:
             tracks = [self._track(source, number, content, writer) for number in range(count)]
         reason = "" if count else f"said {order}"
         row = source.row(order, reason, reason, tracks=count, track_frames=5 * count)
-        self.staging.store(source, row | {"sha256": sha256(source.path)}, tracks)
+        self.staging.store(source, row | {"sha256": digest}, tracks)
         return order
 
     def _track(self, source: Source, number: int, content: str, writer: FramesWriter) -> dict[str, object]:

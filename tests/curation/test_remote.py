@@ -13,7 +13,7 @@ from s2d.curation import worker
 from s2d.curation.config import CurationConfig
 from s2d.curation.executors import LocalExecutor
 from s2d.curation.pipeline import run
-from s2d.curation.plan import find_sources
+from s2d.curation.plan import find_sources, settle_duplicates
 from s2d.curation.recipes import load_recipe, plan_recipe
 from s2d.curation.staging import Staging, claimed, staging_folder
 from s2d.errors import S2DError
@@ -82,6 +82,14 @@ def test_videos_behind_a_url_are_named_as_in_a_folder(films, tmp_path, memory):
     assert rows.path["films/00.mp4"] == "memory://films/00.mp4"
     assert rows.reason["films/notes.txt"] == "not a video by its extension"
     assert rows.detail["films/zz.mp4"] == "same content as films/00.mp4"
+
+
+def test_nothing_is_fetched_before_the_first_is_begun(films, tmp_path, memory, monkeypatch):
+    for name in ("1.mp4", "2.mp4"):
+        memory.pipe_file(f"/films/{name}", b"kept 1")
+    monkeypatch.setattr(Remote, "open", lambda *_: pytest.fail("fetched"))
+    sources = find_sources(["memory://films"], tmp_path)
+    assert settle_duplicates(sources, {}) == sources
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(films, tmp_path, memory, monkeypatch):
