@@ -56,7 +56,13 @@ def test_a_changed_file_is_mentioned(films, tmp_path, capsys, seen):  # noqa: F8
     main(command)
     (films / "01.mp4").write_text("kept 1 by now")
     main(command)
-    assert "1 files have changed since they were curated (first: films/01.mp4)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 files have changed since they were curated (first: films/01.mp4)" in said
+    assert "1 of them had failed or been missing: --retry failed works on these again" in said
+    (films / "00.mp4").write_text("kept 1 as well")
+    (films / "01.mp4").write_text("failed")
+    main(command)
+    assert "had failed" not in capsys.readouterr().out
 
 
 def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811
