@@ -176,14 +176,15 @@ class _Passing:
 
     def __init__(self, reader: VideoReader, track: Track, config: CurationConfig) -> None:
         self._reader, self._track, self._size = reader, track, config.crop_size
-        self.meter = quality.PictureMeter(track.crop)
+        self.meter = quality.PictureMeter()
         self.jpeg: list[bytes] | None = [] if config.jpeg else None
 
     def frames(self) -> Iterator[Image]:
         for frame, box in zip(track_frames(self._reader, self._track), self._track.boxes, strict=True):
-            self.meter.update(frame, box)
+            cropped = self._track.crop.image(frame, self._size)
+            self.meter.update(frame, box, cropped)
             if self.jpeg is not None:
-                self.jpeg.append(encode_jpeg(self._track.crop.image(frame, self._size)))
+                self.jpeg.append(encode_jpeg(cropped))
             yield frame
 
 
