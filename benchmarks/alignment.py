@@ -15,7 +15,6 @@ import argparse
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -25,38 +24,16 @@ from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.images import read_image
 from s2d.landmarks import layout
-from s2d.landmarks.comparison import METHODS, ComparedTrack, Comparison, Method, compare_clip
+from s2d.landmarks.comparison import ALL_METHODS, ComparedTrack, Comparison, compare_clip
 from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
-from s2d.landmarks.online import OnlineAligner
 from s2d.landmarks.synthetic import VARIANTS, SyntheticClip, make_clip
-from s2d.landmarks.tracking import Track
 
 FIRST_SEED, FRAMES = 101, 90
 SHOWN = ("nme_unbiased", "nmf", "nmf_static", "accel_error", "lag_frames", "gain_lid", "gain_lip", "gain_pupil")
 SHOWN_TOO = ("phase_residual_1", "phase_residual_6", "hidden_nme", "ms_per_frame")
 
 Figures = dict[str, float | None]
-
-
-def online(lag: int) -> Method:
-    """The online aligner as a method."""
-
-    def follow(track: Track, frames: Iterable[Image]) -> np.ndarray:
-        aligner, points = OnlineAligner(lag), np.full(track.raw.shape, np.nan, np.float32)
-        answers = [
-            aligner.update(frame, raw, float(time))
-            for frame, raw, time in zip(frames, track.raw, track.times, strict=True)
-        ]
-        for answer in [*answers, *aligner.finish()]:
-            if answer is not None:
-                points[answer.number] = answer.points
-        return points
-
-    return follow
-
-
-ALL: Mapping[str, Method] = MappingProxyType({**METHODS, "online_lag0": online(0), "online_lag2": online(2)})
 
 
 def stills(folder: Path | None) -> list[Image | None]:
@@ -92,10 +69,10 @@ def measure(detector: Detector, made: Iterable[tuple[str, SyntheticClip]]) -> di
     tracks: dict[str, list[ComparedTrack]] = {}
     hidden: dict[tuple[str, str], list[np.ndarray]] = {}
     for variant, clip in made:
-        for track in compare_clip(clip, detector, ALL).tracks:
+        for track in compare_clip(clip, detector, ALL_METHODS).tracks:
             for group in (variant, "all"):
                 tracks.setdefault(group, []).append(track)
-                for method in ALL:
+                for method in ALL_METHODS:
                     hidden.setdefault((group, method), []).append(hidden_errors(track, clip, method))
     result: dict[str, dict[str, Figures]] = {}
     for group, members in tracks.items():

@@ -35,7 +35,8 @@ td.words:not(:first-child) { min-width: 11rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 .words { text-align: left; white-space: normal; }
-pre { background: var(--tint); padding: .7rem .9rem; border-radius: 6px; overflow-x: auto; font-size: .9rem; }
+pre { background: var(--tint); padding: .7rem .9rem; border-radius: 6px;
+  white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem; }
 footer { margin-top: 3rem; font-size: .9rem; }
 """
 
@@ -53,6 +54,10 @@ class Page:
     def section(self, title: str, text: str) -> None:
         """A heading and a paragraph."""
         self.blocks.append(f"<h2>{html.escape(title)}</h2>\n<p>{html.escape(text)}</p>")
+
+    def text(self, text: str) -> None:
+        """A paragraph."""
+        self.blocks.append(f"<p>{html.escape(text)}</p>")
 
     def markup(self, block: str) -> None:
         """HTML or SVG made elsewhere, with all text in it escaped."""

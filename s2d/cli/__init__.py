@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from s2d import __version__, progress
 from s2d.errors import S2DError, UsageError
@@ -35,6 +36,14 @@ WITHOUT_WINDOWS = (
     "install that library of the system (on Debian: apt-get install libgl1 libglib2.0-0), "
     "or OpenCV's build that does without: pip install --force-reinstall --no-deps opencv-python-headless"
 )
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line, like every other mistake, what is wrong with the words of a command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and leave with 2."""
+        self.exit(2, f"{self.prog}: wrong usage: {' '.join(message.split())}; `{self.prog} --help` lists the options\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +86,7 @@ def _run(arguments: list[str]) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """All commands by name and help; only the asked one is imported to add its arguments."""
-    parser = argparse.ArgumentParser(prog="s2d", description="Stable face landmarks, and faces animated by them.")
+    parser = Parser(prog="s2d", description="Stable face landmarks, and faces animated by them.")
     parser.add_argument("--version", action="version", version=f"s2d {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     asked = next((word for word in arguments if not word.startswith("-")), None)

@@ -4,8 +4,15 @@ examples:
   s2d jitter talking.mp4
   s2d jitter talking.mp4 --overlay overlay.mp4 --report report.html --json
   s2d jitter DATA --track ID --methods raw aligned      a data set by `s2d curate`: stored landmarks, stored crops
+  s2d jitter talking.mp4 --landmarks mine.npy           your own detector's landmarks in the detector's place
   s2d jitter clips/calm-0.mp4                           a clip by `s2d synth`: measured against the truth beside it
+  s2d jitter clips                                      all clips of such a folder, means over them
   s2d jitter --synthetic --variants calm fast           the same without keeping the clips
+
+FILE of --landmarks has a row per frame of the video: .npy (T, 68 or 70, 2), or .csv with 136 or 140 numbers x0, y0, x1,
+y1, ... in a row (first a column `frame`, first a header: as you like). Pixels of the video, (0, 0) the centre of the
+top-left one; NaN or nothing where the face was missed. The order is iBUG's 68 and two pupils:
+help(s2d.landmarks.layout).
 """
 
 from __future__ import annotations
@@ -13,7 +20,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,19 +38,30 @@ SYNTHETIC = "the clips' own motion"  # what the truth is where no file holds it
 OVERLAID = ("raw", "aligned")  # unless --methods says otherwise
 MOST_BESIDE = 3  # methods in a table that has room for meanings
 OUTPUTS = ("plot", "overlay", "report")
+VIDEOS = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d jitter`."""
     from s2d.evaluation.stored import MOST_TRACKS
-    from s2d.landmarks.comparison import METHODS
+    from s2d.landmarks.comparison import ALL_METHODS, METHODS
     from s2d.landmarks.synthetic import VARIANTS
 
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("input", nargs="?", metavar="VIDEO|DIR", help="video, data set or frames file of one")
+    what.add_argument(
+        "input", nargs="?", metavar="VIDEO|DIR", help="video, data set or frames file of one, or folder by `s2d synth`"
+    )
     what.add_argument("--synthetic", action="store_true", help="clips of a moving still with exactly known landmarks")
     parser.add_argument(
-        "--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)} (default: all)"
+        "--methods",
+        nargs="+",
+        choices=tuple(ALL_METHODS),
+        metavar="NAME",
+        help=f"of {', '.join(ALL_METHODS)} (default: all but {' and '.join(list(ALL_METHODS)[len(METHODS) :])}, the "
+        "aligner for live use that looks 0 or 2 frames ahead)",
+    )
+    parser.add_argument(
+        "--landmarks", metavar="FILE", help=".npy or .csv in the place of a video's detector; see above"
     )
     parser.add_argument("--detector", metavar="NAME", help=f"landmark detector of a video (default: {DETECTOR})")
     parser.add_argument(
@@ -51,7 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plot", metavar="PNG", help="write trajectories, spectra and errors of the longest track")
     parser.add_argument(
-        "--overlay", metavar="MP4", help="write the longest track with the points of raw and aligned, or of --methods"
+        "--overlay",
+        metavar="MP4",
+        help="write the longest track with the points of raw and aligned, or of --methods; the trail behind a point is "
+        "where it was in the last 8 frames without the head's own motion: lids, lips, gaze, and else jitter",
     )
     parser.add_argument("--report", metavar="HTML", help="write figures, plots and the hardest frames as one page")
     parser.add_argument("--clips", type=at_least(1), metavar="N", help=f"with --synthetic (default: {CLIPS})")
@@ -88,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
     from s2d.cli.output import emit
     from s2d.errors import S2DError
     from s2d.landmarks.extract import MIN_FRAMES
+    from s2d.landmarks.verdict import find_apart, verdict, warnings
 
     _check(args)
     measured = _measure(args)
@@ -96,6 +118,7 @@ def run(args: argparse.Namespace) -> None:
         why = f"no face was found in {MIN_FRAMES} frames or more" + (" where its truth says" if measured.truth else "")
         raise S2DError(f"cannot measure {measured.name}", why, "give a video with a face")
     _write(args, measured)
+    apart = find_apart(comparison)
     result: dict[str, Any] = {
         "video": measured.name,
         "detector": measured.detector,
@@ -104,11 +127,13 @@ def run(args: argparse.Namespace) -> None:
         "tracks_in_all": measured.of or len(comparison.tracks),
         "frames": sum(len(track.times) for track in comparison.tracks),
         "methods": comparison.methods,
+        "verdict": verdict(comparison),
+        "apart": [span.as_dict() for span in apart],
         "units": _units(),
         **{name: getattr(args, name) for name in OUTPUTS},
     }
     written = [f"wrote {getattr(args, name)}" for name in OUTPUTS if getattr(args, name)]
-    emit(result, [*_tables(result), *written], args.json)
+    emit(result, [*_tables(result), *result["verdict"], *warnings(apart), *written], args.json)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -123,11 +148,19 @@ def _check(args: argparse.Namespace) -> None:
     clips = (args.clips, args.variants, args.still, args.seed)
     if not args.synthetic and any(option is not None for option in clips):
         args.usage_error("--clips, --variants, --still and --seed say which clips --synthetic makes")
-    if args.detector is not None and not args.synthetic and is_dataset(args.input):
+    if args.landmarks and (args.synthetic or args.detector or Path(args.input).is_dir() or is_dataset(args.input)):
+        args.usage_error("--landmarks takes the place of --detector, for one video")
+    if args.methods and len(set(args.methods)) < len(args.methods):
+        args.usage_error("--methods names a method twice")
+    if args.detector is not None and not args.synthetic and not _clips(args.input) and is_dataset(args.input):
         args.usage_error("--detector looks at a video; a data set has the landmarks of the one it was made with")
     if args.overlay and len(_overlaid(args)) < 2:
         args.usage_error("--overlay puts methods side by side; name two or more --methods")
-    named = [Path(name).resolve() for name in (args.input, *(getattr(args, name) for name in OUTPUTS)) if name]
+    named = [
+        Path(name).resolve()
+        for name in (args.input, args.landmarks, *(getattr(args, name) for name in OUTPUTS))
+        if name
+    ]
     if len(set(named)) < len(named):
         args.usage_error("--plot, --overlay and --report would replace the input, or one another; name other files")
     if args.plot:
@@ -145,15 +178,18 @@ def _overlaid(args: argparse.Namespace) -> tuple[str, ...]:
 
 def _measure(args: argparse.Namespace) -> Measured:
     from s2d.evaluation.stored import MOST_TRACKS, choose_tracks, compare_stored, is_dataset
-    from s2d.landmarks.comparison import METHODS
+    from s2d.landmarks.comparison import ALL_METHODS, METHODS
     from s2d.shards.reader import open_dataset
 
-    methods = {name: METHODS[name] for name in args.methods or METHODS}
+    methods = {name: ALL_METHODS[name] for name in args.methods or METHODS}
     if args.synthetic:
-        clips = args.clips or CLIPS
-        return Measured(_synthetic(args, clips, methods), f"synthetic x {clips}", args.detector or DETECTOR, SYNTHETIC)
+        count = args.clips or CLIPS
+        return Measured(_synthetic(args, count, methods), f"synthetic x {count}", args.detector or DETECTOR, SYNTHETIC)
+    if clips := _clips(args.input):
+        return _folder(args, clips, methods)
     if not is_dataset(args.input):
         return _video(args, methods)
+    _refuse_videos(args.input)
     dataset = open_dataset(args.input)
     chosen = choose_tracks(dataset, args.track, MOST_TRACKS)
     compared = compare_stored(dataset, chosen, methods)
@@ -161,16 +197,58 @@ def _measure(args: argparse.Namespace) -> Measured:
 
 
 def _video(args: argparse.Namespace, methods: Mapping[str, Method]) -> Measured:
-    """A video, against the truth of `s2d synth` if that stands beside it."""
-    from s2d.landmarks.comparison import compare_video
+    """A video, by a detector or the landmarks of a file; against the truth of `s2d synth` if that is beside it."""
+    from s2d.landmarks.comparison import compare_given, compare_video
     from s2d.landmarks.detectors.factory import make_detector
+    from s2d.landmarks.landmark_file import read_landmarks
     from s2d.landmarks.synthetic import is_truth, read_truth, truth_path
 
     beside = truth_path(args.input)
     truth = read_truth(beside) if is_truth(beside) else None
-    detector = args.detector or DETECTOR
-    compared = compare_video(args.input, make_detector(detector), truth, methods)
+    if args.landmarks:
+        detector = Path(args.landmarks).name
+        compared = compare_given(args.input, read_landmarks(args.landmarks), truth, methods)
+    else:
+        detector = args.detector or DETECTOR
+        compared = compare_video(args.input, make_detector(detector), truth, methods)
     return Measured(compared, args.input, detector, str(beside) if truth else None)
+
+
+def _clips(folder: str) -> list[Path]:
+    """Videos in a folder with the truth of `s2d synth` beside them."""
+    from s2d.landmarks.synthetic import is_truth, truth_path
+
+    videos = [path for path in _videos(folder) if path.suffix == ".mp4"]
+    return [path for path in videos if is_truth(truth_path(path))]
+
+
+def _videos(folder: str) -> list[Path]:
+    """Video files of a folder that is no data set, by name."""
+    place = Path(folder)
+    if not place.is_dir() or (place / "tracks").is_dir():
+        return []
+    return sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEOS)
+
+
+def _folder(args: argparse.Namespace, clips: Sequence[Path], methods: Mapping[str, Method]) -> Measured:
+    """Clips by `s2d synth`, one after the other, each against its truth."""
+    from s2d.landmarks.comparison import Comparison, compare_video
+    from s2d.landmarks.detectors.factory import make_detector
+    from s2d.landmarks.synthetic import read_truth, truth_path
+
+    detector = args.detector or DETECTOR
+    made = make_detector(detector)
+    tracks = [t for clip in clips for t in compare_video(clip, made, read_truth(truth_path(clip)), methods).tracks]
+    return Measured(Comparison(tracks), args.input, detector, f"the truth beside {len(clips)} clips")
+
+
+def _refuse_videos(folder: str) -> None:
+    """A folder of plain videos is no data set; say what is possible."""
+    from s2d.errors import S2DError
+
+    if _videos(folder):
+        remedy = "give one of the videos, or make a data set of them with `s2d curate` and give that"
+        raise S2DError(f"cannot measure the folder {folder}", "it holds videos, and no data set", remedy)
 
 
 def _synthetic(args: argparse.Namespace, clips: int, methods: Mapping[str, Method]) -> Comparison:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from s2d.geometry import Array, Float32, Image, apply, invert
+from s2d.landmarks.checks import check_points, check_times, checked_frames
 from s2d.landmarks.flow import FlowParameters, measure_flow
 from s2d.landmarks.links import LinkParameters, hidden_share, make_links
 from s2d.landmarks.solver import Links, solve
@@ -83,8 +84,11 @@ def align(track: Track, frames: Iterable[Image], parameters: AlignmentParameters
     """Align a track over its own frames, (H, W, 3) RGB each, read once and in order.
 
     Nothing outside the track has any influence, so a cut or a stretch without a face changes nothing beyond it.
-    Raises ValueError when there are fewer or more frames than the track has.
+    Raises ValueError when there are fewer or more frames than the track has, or they are not (H, W, 3) uint8.
     """
+    check_points(track.raw, "track.raw")
+    check_times(track.times, len(track.raw))
+    frames = checked_frames(frames, len(track.raw))
     parameters = parameters or AlignmentParameters()
     regions = follow(track.raw, parameters.flow.size, parameters.interocular)
     matrices = np.stack([region.matrix(parameters.flow.size) for region in regions])

@@ -1,6 +1,7 @@
 """Methods of landmark tracking side by side on a video: the same detections, the same frames, the same figures.
 
-To add a method: write a function from a track and its frames to points (T, 70, 2) and name it in METHODS. The frames
+To add a method: write a function from a track and its frames to points (T, 70, 2) and name it in METHODS, or, if it is
+not to be compared unless it is asked for, in ALL_METHODS. The frames
 come as they are read; a method that needs none leaves them alone and nothing is decoded.
 """
 
@@ -25,8 +26,10 @@ from s2d.geometry import Array, Float32, Floats, Image
 from s2d.landmarks import jitter, layout
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector, Face
+from s2d.landmarks.detectors.given import GivenLandmarks
 from s2d.landmarks.extract import find_tracks, track_frames
 from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
+from s2d.landmarks.online import OnlineAligner
 from s2d.landmarks.synthetic import SyntheticClip, write_clip
 from s2d.landmarks.synthetic.files import variant_name
 from s2d.landmarks.tracking import Track
@@ -41,6 +44,21 @@ def filtered(smooth: Filter) -> Method:
     return lambda track, frames: smooth(track.raw, track.times)
 
 
+def online(lag: int) -> Method:
+    """The online aligner, `lag` frames late."""
+
+    def follow(track: Track, frames: Iterable[Image]) -> Float32:
+        aligner, points = OnlineAligner(lag), np.full(track.raw.shape, np.nan, np.float32)
+        given = zip(frames, track.raw, track.times, strict=True)
+        answers = [aligner.update(frame, raw, float(moment)) for frame, raw, moment in given]
+        for answer in [*answers, *aligner.finish()]:
+            if answer is not None:
+                points[answer.number] = answer.points
+        return points
+
+    return follow
+
+
 METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "raw": lambda track, frames: track.raw,
@@ -50,6 +68,9 @@ METHODS: MappingProxyType[str, Method] = MappingProxyType(
         "moving_average": filtered(MovingAverage()),
         "rts": filtered(RauchTungStriebel()),
     }
+)
+ALL_METHODS: MappingProxyType[str, Method] = MappingProxyType(
+    {**METHODS, "online_lag0": online(0), "online_lag2": online(2)}  # the online aligner only when it is asked for
 )
 ANOTHER_FACE = 1.0  # mean distance to the truth, in inter-ocular distances, beyond which a track is of something else
 
@@ -104,6 +125,8 @@ class ComparedTrack:
     """By method, the figures of `jitter.METRICS`."""
     frames: Frames | None = None
     """Reads the T frames again, in whose pixels the points are; None where no pictures are stored."""
+    first: int = 0
+    """Number of its first frame in the video."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +182,25 @@ def compare_video(
             raise S2DError(f"cannot measure {path} against its truth", why, "remove one that is not the other's")
         timed = _Timed(detector, clip.dropped if clip else None)
         tracks = find_tracks(reader, timed).tracks
-        detection = 1000 * timed.seconds / max(1, len(reader))
+        found_here = not isinstance(detector, GivenLandmarks)
+        detection = 1000 * timed.seconds / max(1, len(reader)) if found_here else None
         compared = [compare_track(_footage(reader, track, clip, detection), methods) for track in tracks]
     return Comparison([track for track in compared if track is not None])
+
+
+def compare_given(
+    path: str | Path, points: Floats, clip: KnownMotion | None = None, methods: Mapping[str, Method] = METHODS
+) -> Comparison:
+    """`compare_video` with landmarks (T, 68 or 70, 2) in the detector's place, a row for each frame, NaN where missed.
+
+    Raises S2DError also when the video has another number of frames.
+    """
+    with VideoReader(path) as reader:
+        count = len(reader)
+    if len(points) != count:
+        why = f"the video has {count} frames, the landmarks {len(points)} rows"
+        raise S2DError(f"cannot measure {path} by its landmarks", why, "give one row per frame, NaN where missed")
+    return compare_video(path, GivenLandmarks(points), clip, methods)
 
 
 def compare_clip(clip: SyntheticClip, detector: Detector, methods: Mapping[str, Method] = METHODS) -> Comparison:
@@ -212,7 +251,7 @@ def compare_track(footage: Footage, methods: Mapping[str, Method] = METHODS) -> 
     figures = jitter.compare(points, track.times, frames=frames, truth=truth, visible=footage.visible, anchor=track.raw)
     for name, value in milliseconds.items():
         figures[name]["ms_per_frame"] = value
-    return ComparedTrack(footage.name, track.times, points, truth, figures, footage.frames)
+    return ComparedTrack(footage.name, track.times, points, truth, figures, footage.frames, int(track.frames[0]))
 
 
 def _run(method: Method, footage: Footage) -> tuple[Float32, float]:
@@ -235,9 +274,9 @@ class _NoPictures(Iterator[Image]):
         raise S2DError(f"cannot follow the face of {self._name}", why, "choose methods that need none")
 
 
-def _footage(reader: VideoReader, track: Track, clip: KnownMotion | None, detection: float) -> Footage:
+def _footage(reader: VideoReader, track: Track, clip: KnownMotion | None, detection: float | None) -> Footage:
     return Footage(
-        name=f"{Path(reader.path).name} {track.shot}.{track.face}",
+        name=f"{Path(reader.path).name}, shot {track.shot}, face {track.face}",
         track=track,
         frames=lambda: track_frames(reader, track),
         truth=clip.truth[track.frames] if clip else None,

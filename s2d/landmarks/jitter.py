@@ -18,6 +18,7 @@ import numpy.typing as npt
 from s2d import geometry
 from s2d.geometry import Array, Floats, Image
 from s2d.landmarks import expression, layout
+from s2d.landmarks.checks import check_points, check_times, checked_frames
 from s2d.landmarks.residuals import PictureResiduals
 
 Mask = npt.NDArray[np.bool_]
@@ -64,9 +65,15 @@ METRICS: MappingProxyType[str, Metric] = MappingProxyType(
         "phase_residual_1": Metric(PERCENT, "slip over the skin in 1 frame"),
         "phase_residual_6": Metric(PERCENT, "slip over the skin in 6 frames"),
         "flow_residual": Metric(PERCENT, "the same by Lucas-Kanade flow"),
-        "acceleration": Metric(PERCENT + " per frame^2", "acceleration within the face", goal=None),
-        "high_frequency_share": Metric("0 to 1", f"share of motion above {HIGH_FREQUENCY:g} Hz", goal=None),
-        "anchor_drift": Metric(PERCENT, "distance from the detector for over a second", goal=None),
+        "acceleration": Metric(
+            PERCENT + " per frame^2", "acceleration within the face; a motion lost lowers it too", goal=None
+        ),
+        "high_frequency_share": Metric(
+            "0 to 1", f"share of motion above {HIGH_FREQUENCY:g} Hz; smoothing lowers it too", goal=None
+        ),
+        "anchor_drift": Metric(
+            PERCENT, "distance from the detector for over a second; no error where it is wrong", goal=None
+        ),
         "ms_per_frame": Metric("ms", "time taken", goal=None),
     }
 )
@@ -86,6 +93,7 @@ def measure(
 
     `frames`: the T frames, read once, for the figures against the picture. `truth` (T, 70, 2), `visible` (T, 70): where
     the truth can be seen at all. `anchor` (T, 70, 2): the detector's points, to measure drift from them.
+    Raises ValueError for other shapes, another number of frames, and times that do not increase.
     """
     return compare({"points": points}, times, frames=frames, truth=truth, visible=visible, anchor=anchor)["points"]
 
@@ -100,10 +108,14 @@ def compare(
     anchor: Floats | None = None,
 ) -> dict[str, Figures]:
     """`measure` for several tracks of the same face by name, reading the frames only once."""
+    check_times(times)
+    for name, points in (*methods.items(), ("truth", truth), ("anchor", anchor)):
+        if points is not None:
+            check_points(points, name, len(times))
     slips: Mapping[str, Mapping[str, float]] = {}
     if frames is not None:
         meter = PictureResiduals({name: _stable_views(points) for name, points in methods.items()})
-        for frame in frames:
+        for frame in checked_frames(frames, len(times)):
             meter.update(frame)
         slips = meter.results()
     results: dict[str, Figures] = {}

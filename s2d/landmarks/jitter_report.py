@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,11 +16,17 @@ from s2d.landmarks.comparison import ComparedTrack, Comparison, best
 from s2d.landmarks.draw import contact_sheet
 from s2d.landmarks.jitter_plot import AGAINST_TRUTH, WITHOUT_TRUTH, longest, panels
 from s2d.landmarks.overlay import Overlay
+from s2d.landmarks.verdict import find_apart, verdict, warnings
 from s2d.page import Page
 
 AROUND = (-4, -2, 0, 2, 4)  # frames before and after an event
 CELL = 280  # pixels of a picture in a sheet
 QUALITY = 88
+MOST_APART = 3  # sheets
+STYLE = """body { max-width: 76rem; }
+td:not(.words), th:not(.words) { padding-right: .7rem; }
+th { white-space: normal; vertical-align: bottom; }
+"""
 EVENTS: MappingProxyType[str, str] = MappingProxyType({"blink": "eyes", "opening of the mouth": "mouth"})
 
 
@@ -29,11 +35,12 @@ def write_report(comparison: Comparison, path: str | Path, *, title: str, lead: 
 
     Raises S2DError when `path` cannot be written.
     """
-    page = Page(title, lead)
+    page = Page(title, lead, STYLE)
     if command:
         page.command(command)
     _figures(page, comparison)
     _pictures(page, comparison)
+    _apart(page, comparison)
     _events(page, longest(comparison))
     page.write(Path(path), f"Made by s2d {__version__}.")
 
@@ -56,6 +63,8 @@ def _figures(page: Page, comparison: Comparison) -> None:
         shown = ["-" if value is None else f"{value:.3g}" for value in values.values()]
         rows.append([name, *shown, metric.meaning])
     page.table(["figure", *methods, "meaning"], rows, marked)
+    for sentence in verdict(comparison):
+        page.text(sentence + ".")
 
 
 def _pictures(page: Page, comparison: Comparison) -> None:
@@ -81,12 +90,30 @@ def _events(page: Page, track: ComparedTrack) -> None:
         "A smoothed track comes late to a blink, or never closes the eye. Points in the method's colour, trails of the "
         "last frames without the head's own motion.",
     )
-    for name, sheet in _sheets(track, track.frames(), events).items():
+    for name, sheet in _sheets(track, tuple(track.points), events, EVENTS).items():
         moment = track.times[events[name]] - track.times[0]
         caption = (
             f"Largest {name}, frame {events[name]} ({moment:.2f} s): frames {', '.join(map(str, AROUND))} around it"
         )
         page.picture(encode_jpeg(sheet, QUALITY), f"{caption}; a row per method.", wide=True)
+
+
+def _apart(page: Page, comparison: Comparison) -> None:
+    """Sheets of the frames where aligned and raw landmarks are far apart for long, the worst few."""
+    spans = find_apart(comparison)
+    if not spans:
+        return
+    page.section("Where aligned and raw differ most", "One of both is wrong there, and the pictures tell which.")
+    for line in warnings(spans):
+        page.text(line)
+    for span in sorted(spans, key=lambda span: -span.distance)[:MOST_APART]:
+        track = next(track for track in comparison.tracks if track.name == span.track)
+        if track.frames is None:
+            continue
+        sheets = _sheets(track, ("raw", "aligned"), {span.part: span.worst - track.first}, {span.part: "face"})
+        caption = f"{span.track}, {span.part}: frames around {span.worst}; above raw, below aligned."
+        for sheet in sheets.values():
+            page.picture(encode_jpeg(sheet, QUALITY), caption, wide=True)
 
 
 def find_events(track: ComparedTrack) -> dict[str, int]:
@@ -110,13 +137,14 @@ def _largest(values: Array) -> int | None:
     return int(np.nanargmax(values)) if np.isfinite(values).any() else None
 
 
-def _sheets(track: ComparedTrack, frames: Iterator[Image], events: Mapping[str, int]) -> dict[str, Image]:
+def _sheets(
+    track: ComparedTrack, methods: Sequence[str], events: Mapping[str, int], areas: Mapping[str, str]
+) -> dict[str, Image]:
     """One sheet per event, a row per method and a column per frame; the frames are read once."""
-    methods = tuple(track.points)
-    overlays = {name: Overlay(track, methods, panel=CELL, area=EVENTS[name]) for name in events}
+    overlays = {name: Overlay(track, methods, panel=CELL, area=areas[name]) for name in events}
     wanted = {name: around(index, len(track.times)) for name, index in events.items()}
     cells: dict[str, list[list[Image]]] = {name: [] for name in events}
-    for index, frame in enumerate(frames):
+    for index, frame in enumerate(track.frames() if track.frames else ()):
         for name, chosen in wanted.items():
             if index in chosen:
                 cells[name].append(overlays[name].panels(index, frame))

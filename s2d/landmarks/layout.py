@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from s2d.geometry import Array, Floats
+from s2d.geometry import Array, Float32, Floats
 
 NAME = "ibug70"
 COUNT = 70
@@ -55,6 +55,23 @@ def _mirror() -> npt.NDArray[np.intp]:
 
 
 MIRROR = _mirror()  # points[..., MIRROR, :] re-labels the landmarks of a horizontally flipped image
+
+
+def padded(points: Floats) -> Float32:
+    """Landmarks (T, 68 or 70, 2) as (T, 70, 2) float32: pupils that are not there are NaN, half-known points too.
+
+    Raises ValueError for another shape.
+
+    >>> padded(np.zeros((5, 68, 2))).shape
+    (5, 70, 2)
+    """
+    shape = np.shape(points)
+    if len(shape) != 3 or shape[1] not in (RIGHT_PUPIL, COUNT) or shape[2] != 2:
+        raise ValueError(f"landmarks must be (T, {RIGHT_PUPIL}, 2) or (T, {COUNT}, 2), not {tuple(shape)}")
+    whole = np.full((shape[0], COUNT, 2), np.nan, np.float32)
+    whole[:, : shape[1]] = points
+    whole[~np.isfinite(whole).all(axis=-1)] = np.nan
+    return whole
 
 
 def interocular(points: Floats) -> Array:

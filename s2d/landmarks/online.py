@@ -6,6 +6,7 @@ window is remembered as an anchor of its first frame.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -14,8 +15,10 @@ import numpy.typing as npt
 
 from s2d.geometry import Array, Crop, Float32, Floats, Image, apply, invert, square_crop
 from s2d.landmarks.alignment import AlignmentParameters, Anchor, accelerations, estimate
+from s2d.landmarks.checks import check_frame
 from s2d.landmarks.detectors.regions import Region
 from s2d.landmarks.flow import FlowEngine, FlowLinks, FlowView, carried, repeats
+from s2d.landmarks.layout import COUNT
 from s2d.landmarks.links import make_links
 from s2d.landmarks.solver import Links
 from s2d.landmarks.stabilise import Follower
@@ -73,12 +76,16 @@ class OnlineAligner:
         self._changes: deque[float] = deque(maxlen=8)
         self._anchor: Anchor | None = None
         self._given = self._answered = 0
+        self._shape: tuple[int, ...] | None = None
+        self._time = -math.inf
 
     def update(self, frame: Image, raw: Floats, time: float) -> OnlineFrame | None:
         """Take in a frame (H, W, 3) RGB, its detections (70, 2) in frame pixels, NaN where missed, its time in seconds.
 
-        Returns the frame `lag` before it, None as long as there is none or no face has been seen yet.
+        Returns the frame `lag` before it, None as long as there is none or no face has been seen yet. Raises ValueError
+        for other shapes, a frame of another size or a time that is not later than the one before.
         """
+        self._check(frame, raw, time)
         region = self._follower.update(raw)
         self._given += 1
         if region is None:
@@ -93,6 +100,14 @@ class OnlineAligner:
         if len(self._moments) > WINDOW:
             self._forget(solution)
         return answer
+
+    def _check(self, frame: Image, raw: Floats, time: float) -> None:
+        check_frame(frame, self._shape)
+        if np.shape(raw) != (COUNT, 2):
+            raise ValueError(f"raw must be ({COUNT}, 2) in ibug70, not {np.shape(raw)}; pad missing pupils with NaN")
+        if not time > self._time:
+            raise ValueError(f"the time {time} s does not come after {self._time} s; `reset` starts again")
+        self._shape, self._time = frame.shape, time
 
     def finish(self) -> list[OnlineFrame]:
         """The frames still owed, at most `lag`; start again with `reset`."""

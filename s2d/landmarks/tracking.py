@@ -13,8 +13,9 @@ from scipy.ndimage import median_filter
 from scipy.optimize import linear_sum_assignment
 
 from s2d.geometry import Crop, Float32, Floats, square_crop
+from s2d.landmarks.checks import check_times
 from s2d.landmarks.detectors.base import Face
-from s2d.landmarks.layout import COUNT
+from s2d.landmarks.layout import COUNT, padded
 
 START_SCORE = 0.5  # a weaker detection may continue a track, but not start one
 MIN_SIZE = 20.0  # pixels; landmarks of a smaller face are guesses
@@ -49,6 +50,25 @@ class Track:
     """(T, 4) face boxes; NaN where the face was missed."""
     crop: Crop
     """One fixed square for the whole track."""
+
+    @staticmethod
+    def of_points(points: Floats, times: npt.ArrayLike) -> Track:
+        """Landmarks that you have: `points` (T, 68 or 70, 2) in frame pixels, NaN where missed, `times` (T,) seconds.
+
+        Boxes, crop and validity follow from them; pupils that are not there are NaN. All T frames make one track, so
+        give one shot at a time. Raises ValueError for other shapes, times that do not increase, and points all missed.
+        """
+        given = padded(points)
+        check_times(times, len(given))
+        found = np.flatnonzero(np.isfinite(given).any(axis=(1, 2)))
+        if not len(found):
+            raise ValueError("all landmarks are missed; at least one frame must have some")
+        faces = [Face.of_points(given[row], 1.0) for row in found]
+        boxes = _spread(found, len(given), [face.box for face in faces])
+        score = np.zeros(len(given), np.float32)
+        score[found] = 1.0
+        valid, frames = np.isfinite(given[..., 0]), np.arange(len(given))
+        return Track(0, 0, frames, np.array(times, np.float64), given, valid, score, boxes, crop_for(boxes))
 
 
 @dataclass(frozen=True)

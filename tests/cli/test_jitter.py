@@ -114,7 +114,7 @@ def test_truth_beside_a_video_is_used(
     assert main(["jitter", str(copy), "--methods", "raw", "aligned"]) == 0
     output = capsys.readouterr().out
     assert "against talk.parquet" in output
-    assert max(map(len, output.splitlines()[2:])) <= 80
+    assert max(len(line) for line in output.splitlines() if line[:1] in "┏┃┡│└") <= 80
     row = next(line for line in output.splitlines() if " nmf " in line)
     assert row.count("*") == 1
 
@@ -215,6 +215,7 @@ def test_overlay_of_a_data_set_without_pictures(tmp_path: Path, capsys: pytest.C
         (["--synthetic", "--still", "nowhere.png"], "nowhere.png"),
         (["nowhere.mp4"], "nowhere.mp4"),
         (["."], "holds no videos"),
+        (["a.mp4", "--landmarks", "nowhere.npy"], "nowhere.npy: no such file"),
         (["nowhere.parquet"], "no such file"),
     ],
 )
@@ -244,13 +245,20 @@ def test_mistakes_are_one_line(arguments: list[str], says: str, capsys: pytest.C
         ["--synthetic", "--track", "x"],
         ["a.mp4", "--methods", "raw", "--overlay", "a.mp4"],
         ["a.mp4", "--methods"],
+        ["a.mp4", "--methods", "raw", "raw"],
+        ["a.mp4", "--landmarks", "a.npy", "--detector", "mesh"],
+        ["--synthetic", "--landmarks", "a.npy"],
+        [".", "--landmarks", "a.npy"],
+        ["a.mp4", "--landmarks", "a.npy", "--plot", "a.npy"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as usage:
         main(["jitter", *arguments])
     assert usage.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("s2d jitter: wrong usage: ")
+    assert error.count("\n") == 1
 
 
 def test_unknown_method_names_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,3 +276,61 @@ def test_a_video_without_a_face(
     monkeypatch.setattr("s2d.landmarks.detectors.factory.make_detector", lambda name: BlindDetector())
     assert main(["jitter", str(video)]) == 1
     assert "no face was found in 5 frames or more" in capsys.readouterr().err
+
+
+def test_own_landmarks_take_the_detectors_place(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2d.landmarks.detectors.factory.make_detector", lambda name: pytest.fail("asked"))
+    own = CLIP.truth[:, :68] + np.random.default_rng(0).normal(0, 0.5, (12, 68, 2))
+    own[5] = np.nan
+    np.save(tmp_path / "own.npy", own)
+    copy = tmp_path / "talk.mp4"
+    copy.write_bytes(video.read_bytes())
+    write_truth(CLIP, tmp_path / "talk.parquet")
+    report = str(tmp_path / "a.html")
+    assert main(["jitter", str(copy), "--landmarks", str(tmp_path / "own.npy"), "--report", report, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["detector"], result["tracks"], result["frames"]) == ("own.npy", 1, 12)
+    raw = result["methods"]["raw"]
+    assert raw["nmf"] == pytest.approx(100 / interocular(CLIP.truth).mean(), rel=0.15)
+    assert raw["gain_pupil"] is None
+    assert raw["ms_per_frame"] is None
+    assert result["methods"]["aligned"]["nmf"] < raw["nmf"]
+    assert result["apart"] == []
+    assert result["verdict"][0].startswith("nmf is flicker")
+    assert "detector own.npy" in Path(report).read_text()
+
+
+def test_own_landmarks_of_another_length(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "own.npy", CLIP.truth[:11])
+    assert main(["jitter", str(video), "--landmarks", str(tmp_path / "own.npy")]) == 1
+    error = capsys.readouterr().err
+    assert "the video has 12 frames, the landmarks 11 rows" in error
+    assert error.count("\n") == 1
+
+
+def test_online_methods_when_they_are_asked_for(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jitter", str(video), "--methods", "raw", "online_lag0", "online_lag2", "--json"]) == 0
+    methods = json.loads(capsys.readouterr().out)["methods"]
+    assert list(methods) == ["raw", "online_lag0", "online_lag2"]
+    assert methods["online_lag0"]["phase_residual_1"] < methods["raw"]["phase_residual_1"]
+
+
+def test_a_folder_of_videos_is_refused(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jitter", str(video.parent)]) == 1
+    error = capsys.readouterr().err
+    assert "it holds videos, and no data set; give one of the videos" in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_of_synthetic_clips_is_measured_clip_by_clip(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mp4").write_bytes(video.read_bytes())
+        write_truth(CLIP, tmp_path / f"{name}.parquet")
+    assert main(["jitter", str(tmp_path), "--methods", "raw", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["tracks"], result["frames"], result["truth"]) == (2, 24, "the truth beside 2 clips")
+    assert result["methods"]["raw"]["nmf"] > 0

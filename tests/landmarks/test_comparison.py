@@ -149,7 +149,7 @@ def test_without_truth_there_are_no_errors(calm: SyntheticClip, tmp_path: Path) 
     compared = compare_video(tmp_path / "calm.mp4", KnowingDetector(calm.truth))
     (track,) = compared.tracks
     assert track.truth is None
-    assert track.name == "calm.mp4 0.0"
+    assert track.name == "calm.mp4, shot 0, face 0"
     assert compared.methods["raw"]["nme"] is None
     assert (compared.methods["raw"]["phase_residual_1"] or 0) > 0
 
@@ -157,7 +157,7 @@ def test_without_truth_there_are_no_errors(calm: SyntheticClip, tmp_path: Path) 
 def test_frames_of_a_track_can_be_read_again(calm: SyntheticClip, compared: Comparison, tmp_path: Path) -> None:
     """Those of a clip are rendered, as its file is gone; those of a video are decoded."""
     (track,) = compared.tracks
-    assert track.name == "calm-0.mp4 0.0"
+    assert track.name == "calm-0.mp4, shot 0, face 0"
     assert track.frames is not None
     np.testing.assert_array_equal(list(track.frames()), list(calm.frames()))
     write_clip(calm, tmp_path / "calm.mp4")

@@ -92,7 +92,7 @@ def test_a_face_that_walks_across_a_still_frame_is_no_repeated_picture(face: Mov
 def test_a_cut_that_nobody_announced_is_survived(astronaut_points: Float32) -> None:
     """Another picture, the face elsewhere and larger, and no `reset`: after a window of frames all is well again."""
     face = moving_face(astronaut_points, count=40)
-    frames, truth = list(face.frames), face.truth.copy()
+    frames, truth = [cv2.copyMakeBorder(f, 0, 60, 0, 60, cv2.BORDER_REPLICATE) for f in face.frames], face.truth.copy()
     for t in range(12, 40):
         enlarge = np.array([[1.3, 0, -10], [0, 1.3, -40.0]])
         frames[t] = cv2.warpAffine(255 - frames[t], enlarge, (260, 260))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s2d.geometry import Float32
 from s2d.landmarks.detectors.base import Face
 from s2d.landmarks.tracking import Track, Tracks, build_tracks, crop_for
 
@@ -128,3 +129,21 @@ def test_a_lasting_move_does_widen_the_crop() -> None:
 def test_no_box_no_crop() -> None:
     with pytest.raises(ValueError, match="at least one"):
         crop_for(np.full((3, 4), np.nan))
+
+
+def test_track_of_own_points(astronaut_points: Float32) -> None:
+    points = np.repeat(astronaut_points[None, :68], 6, axis=0) + np.arange(6)[:, None, None]
+    points[2] = np.nan
+    points[4, 0] = np.nan
+    track = Track.of_points(points, np.arange(6) / 25)
+    assert track.raw.shape == (6, 70, 2)
+    np.testing.assert_array_equal(track.raw[:, :68], points.astype(np.float32))
+    np.testing.assert_array_equal(track.valid.sum(axis=1), [68, 68, 0, 68, 67, 68])
+    np.testing.assert_array_equal(track.score, [1, 1, 0, 1, 1, 1])
+    np.testing.assert_array_equal(np.isfinite(track.boxes[:, 0]), track.score > 0)
+    np.testing.assert_allclose(track.boxes[1, 2:], points[1].max(axis=0), rtol=1e-6)
+    for wrong in (points[:, :67], points * np.nan):
+        with pytest.raises(ValueError, match="landmarks"):
+            Track.of_points(wrong, np.arange(6) / 25)
+    with pytest.raises(ValueError, match="5 times for 6 frames"):
+        Track.of_points(points, np.arange(5) / 25)

@@ -17,7 +17,7 @@ class Face:
     """One face in one frame, in frame pixels ((0, 0) is the centre of the top-left pixel)."""
 
     box: Float32
-    """(4,) x0, y0, x1, y1: tight around the 68 iBUG points."""
+    """(4,) x0, y0, x1, y1: tight around those of the 68 iBUG points that are known."""
     points: Float32
     """(70, 2) in `ibug70` order; NaN where the detector has no such point."""
     score: float
@@ -27,9 +27,9 @@ class Face:
 
     @staticmethod
     def of_points(points: Floats, score: float) -> Face:
-        """The face with these landmarks (70, 2); box and validity follow from them."""
-        contour = points[:68]
-        box = np.concatenate([contour.min(axis=0), contour.max(axis=0)]).astype(np.float32)
+        """The face with these landmarks (70, 2), some NaN; box and validity follow from them."""
+        contour = points[:68] if np.isfinite(points[:68]).any() else points
+        box = np.concatenate([np.nanmin(contour, axis=0), np.nanmax(contour, axis=0)]).astype(np.float32)
         return Face(box, points.astype(np.float32), float(score), np.isfinite(points[:, 0] + points[:, 1]))
 
 

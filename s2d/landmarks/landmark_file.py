@@ -1,0 +1,93 @@
+"""Landmarks that another program found, from a file: a row per frame of a video, in its pixels.
+
+.npy: an array (T, 68, 2) or (T, 70, 2) of numbers, never unpickled. .csv: 136 or 140 numbers x0, y0, x1, y1, ... in a
+row, after an optional column `frame` that counts 0, 1, 2, ...; the first line may be a header. (0, 0) is the centre of
+the top-left pixel. Where the face was missed stands NaN, or in .csv nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from s2d.errors import S2DError
+from s2d.geometry import Array, Float32
+from s2d.landmarks.layout import COUNT, RIGHT_PUPIL, padded
+
+NUMBERS = (2 * RIGHT_PUPIL, 2 * COUNT)
+SHAPES = f"(T, {RIGHT_PUPIL}, 2) or (T, {COUNT}, 2)"
+LEAST_SPREAD = 2.0  # pixels; landmarks within less than this are shares of the picture, not pixels of it
+
+
+def read_landmarks(path: str | Path) -> Float32:
+    """Landmarks (T, 70, 2) of a .npy or .csv file, NaN where missed; of 68 landmarks the pupils are NaN.
+
+    Raises S2DError when there is no such file, it is something else, or it holds no landmarks in pixels.
+    """
+    path = Path(path)
+    readers = {".npy": _read_npy, ".csv": _read_csv}
+    if path.suffix.lower() not in readers:
+        raise _error(path, "not the name of such a file", "name it .npy or .csv")
+    if not path.is_file():
+        raise _error(path, "no such file", "check the path")
+    try:
+        points = padded(readers[path.suffix.lower()](path))
+    except (ValueError, OSError, EOFError, csv.Error) as error:
+        remedy = f"give an array {SHAPES}, or rows of {NUMBERS[0]} or {NUMBERS[1]} numbers"
+        raise _error(path, str(error).splitlines()[0], remedy) from error
+    known = points[np.isfinite(points)]
+    if not len(known):
+        raise _error(path, "it holds no landmarks", f"give an array {SHAPES}")
+    if np.ptp(known) < LEAST_SPREAD:
+        raise _error(path, "its landmarks are no pixels", "multiply shares of the picture by its width and height")
+    return points
+
+
+def _error(path: Path, why: str, remedy: str) -> S2DError:
+    return S2DError(f"cannot read the landmarks {path}", why, remedy)
+
+
+def _read_npy(path: Path) -> npt.NDArray[Any]:
+    try:
+        # mapped, so that a header which promises more than the file has costs no memory
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError("it is damaged, or no plain array of numbers") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise ValueError("it is no plain array of numbers")
+    return np.array(array, np.float64)
+
+
+def _read_csv(path: Path) -> Array:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if row]
+    if rows and _is_header(rows[0][1]):
+        rows = rows[1:]
+    if not rows:
+        raise ValueError("it holds no rows")
+    width = len(rows[0][1])
+    if width not in (*NUMBERS, *(count + 1 for count in NUMBERS)):
+        raise ValueError(f"line {rows[0][0]} has {width} columns")
+    values = np.array([_numbers(row, width, line) for line, row in rows])
+    if width % 2:
+        if (values[:, 0] != np.arange(len(values))).any():
+            raise ValueError("its first column does not count the frames 0, 1, 2, ...")
+        values = values[:, 1:]
+    return values.reshape(len(values), -1, 2)
+
+
+def _is_header(row: list[str]) -> bool:
+    return any(cell.strip()[:1].isalpha() and cell.strip().lower() not in ("nan", "inf") for cell in row)
+
+
+def _numbers(row: list[str], width: int, line: int) -> list[float]:
+    if len(row) != width:
+        raise ValueError(f"line {line} has {len(row)} columns, the first {width}")
+    try:
+        return [float(cell) if cell.strip() else np.nan for cell in row]
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from error
