@@ -45,6 +45,11 @@ STAGES = {  # functions and methods, by the module through which the product cal
     "solve": ("s2d.curation.worker:align",),
     "quality": (
         "s2d.curation.quality:PictureMeter.update", "s2d.curation.quality:of_detections",
+        "s2d.curation.quality:of_frames", "s2d.curation.quality:of_track",
+    ),
+    "survey": (
+        "s2d.curation.worker:Survey.update", "s2d.curation.worker:Survey.measures",
+        "s2d.curation.pipeline:Copies.settle",
     ),
     "crop": ("s2d.geometry:Crop.image",),
     "encode": ("s2d.curation.worker:encode_jpeg",),

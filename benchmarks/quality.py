@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from s2d.curation.fingerprint import BITS, as_words, distances
-from s2d.curation.quality import PictureMeter, expression_range
+from s2d.curation.quality import cell_means, expression_range
 from s2d.curation.survey import Survey
 from s2d.geometry import Array, Image
 from s2d.images import read_image
@@ -32,6 +32,7 @@ from s2d.video import VideoReader
 
 STRETCH = 75  # frames of one recording that are compared with others of the same
 LENGTHS = (15, 30, 60)  # frames
+CROP = 256  # pixels, as `s2d curate` stores it
 PHOTO_FRAMES, PHOTO_SIZE = 60, 640
 
 
@@ -141,15 +142,16 @@ def motion(clips: list[Path], photos: list[Path], scratch: Path) -> dict[str, ob
             reader = VideoReader(path)
             for track in find_tracks(reader, detector).tracks:
                 points, frames = align(track, track_frames(reader, track)).points, track_frames(reader, track)
-                for length, values in of_stretches(points, frames, PictureMeter(track.crop)).items():
+                crops = (track.crop.image(frame, CROP) for frame in frames)
+                for length, values in of_stretches(points, crops).items():
                     measured[length] += values
         found[name] = {length: dict(zip(("motion", "expression"), map(summary, zip(*values, strict=True)), strict=True))
                        for length, values in measured.items() if values}  # fmt: skip
     return found
 
 
-def of_stretches(points: Array, frames: Iterable[Image], meter: PictureMeter) -> dict[int, list[tuple[float, float]]]:
-    cells = np.stack([meter.cells(frame) for frame in frames])
+def of_stretches(points: Array, crops: Iterable[Image]) -> dict[int, list[tuple[float, float]]]:
+    cells = np.stack([cell_means(crop) for crop in crops])
     starts = {length: range(0, len(points) - length + 1, 5) for length in LENGTHS}
     return {
         length: [

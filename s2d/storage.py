@@ -7,9 +7,6 @@ promise (sftp, webdav), mount the folder and give its path instead.
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeAlias
 
 from s2d.errors import S2DError
-from s2d.files import BLOCK, file_sha256
+from s2d.files import BLOCK
 
 STAMPS = ("LastModified", "last_modified", "updated", "mtime", "created")  # what backends call the time of change
 
@@ -166,30 +163,17 @@ def reaching(place: Location) -> Iterator[None]:
         raise S2DError(f"cannot reach {place}", why, "check the address, the network and your credentials") from error
 
 
-@contextmanager
-def local_copy(path: str) -> Iterator[Path]:
-    """A file as a path on this machine: itself, or a temporary copy of what a URL names. Raises S2DError."""
-    place = location(path)
-    if isinstance(place, Path):
-        yield place
-        return
-    with tempfile.TemporaryDirectory(prefix="s2d-") as folder:
-        copy = Path(folder) / place.name
-        with reaching(place), place.open() as source, copy.open("wb") as target:
-            shutil.copyfileobj(source, target, BLOCK)
-        yield copy
-
-
-def sha256(path: str) -> str:
-    """SHA-256 of a file's content by path or URL; raises S2DError when it cannot be read."""
-    place = location(path)
-    if isinstance(place, Path):
-        return file_sha256(place)
-    digest = hashlib.sha256()
-    with reaching(place), place.open() as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+def fetch(place: Remote, target: Path) -> None:
+    """Copy a remote file to `target`. Raises S2DError where it cannot be read, OSError where `target` refuses."""
+    with reaching(place):
+        source = place.open()
+    with source, target.open("wb") as file:
+        while True:
+            with reaching(place):
+                block = source.read(BLOCK)
+            if not block:
+                return
+            file.write(block)
 
 
 def _hidden(name: str) -> bool:

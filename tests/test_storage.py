@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import fsspec
 import pytest
 
 from s2d.errors import S2DError
-from s2d.storage import Remote, local_copy, location, reaching, sha256
+from s2d.storage import Remote, fetch, location, reaching
 
 
 @pytest.fixture
@@ -54,26 +53,22 @@ def test_in_and_out(memory, tmp_path):
     made.write_bytes(b"content")
     (memory / "new" / "file.mp4").take_in(made)
     assert not made.exists()
-    with local_copy("memory://set/new/file.mp4") as path:
-        assert (path.name, path.read_bytes()) == ("file.mp4", b"content")
-    assert not path.exists()
-    assert sha256("memory://set/new/file.mp4") == hashlib.sha256(b"content").hexdigest()
+    fetch(memory / "new" / "file.mp4", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"content"
     (memory / "new" / "file.mp4").unlink()
     (memory / "new" / "file.mp4").unlink(missing_ok=True)
     assert not (memory / "new" / "file.mp4").exists()
 
 
-def test_a_local_file_is_not_copied(tmp_path):
-    (tmp_path / "a.mp4").write_text("x")
-    with local_copy(str(tmp_path / "a.mp4")) as path:
-        assert path == tmp_path / "a.mp4"
-    assert path.exists()
+def test_no_room_for_a_copy_is_not_the_fault_of_the_store(memory, tmp_path):
+    with pytest.raises(IsADirectoryError):
+        fetch(memory / "b.mp4", tmp_path)
 
 
-@pytest.mark.parametrize("reach", [sha256, lambda url: local_copy(url).__enter__()])
-def test_a_file_that_is_not_there_is_one_line(memory, reach):
+def test_a_file_that_is_not_there_is_one_line(memory, tmp_path):
     with pytest.raises(S2DError, match=r"cannot reach memory://set/gone: FileNotFoundError"):
-        reach("memory://set/gone")
+        fetch(memory / "gone", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
 
 
 def test_an_unknown_protocol_and_one_that_is_not_installed(monkeypatch):

@@ -169,6 +169,9 @@ def _remarks(out: str, summary: Summary) -> list[str]:
         first = summary.changed[0]
         remarks.append(f"{len(summary.changed)} files have changed since they were curated (first: {first});")
         remarks.append(f"{out} keeps what it has of them: curate them into another folder")
+    failed = summary.videos[summary.videos.video.isin(summary.changed) & (summary.videos.outcome == "failed")]
+    if len(failed):
+        remarks.append(f"{len(failed)} of them had failed or been missing: --retry failed works on these again")
     old = len(summary.videos) - summary.new
     if summary.new == 0:
         remarks.append(f"nothing to do: {out} has an outcome for all {old} files already")

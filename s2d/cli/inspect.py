@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
 
 def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
     """Figures of a data set as plain values, from its tables of videos and tracks."""
+    from s2d.curation.figures import seconds_of
     from s2d.shards.schema import OUTCOMES
 
     reasons = videos[videos.reason != ""].value_counts(["outcome", "reason"]).reset_index(name="videos")
@@ -54,7 +55,7 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
         "tracks": len(tracks),
         "identities": int(tracks["identity"].nunique()) if "identity" in tracks else None,
         "frames": int(tracks["frames"].sum()),
-        "seconds": float((tracks["frames"] / tracks["fps"]).sum()) if "fps" in tracks else None,
+        "seconds": float(seconds_of(tracks).sum()) if "fps" in tracks else None,
         "quality": _quality(tracks),
         "video_quality": _video_quality(videos),
         "track_list": _track_list(tracks),
@@ -63,8 +64,10 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
 
 def _track_list(tracks: pd.DataFrame) -> list[dict[str, Any]]:
     """What names and tells apart each track; a lone part of frames has only track_id and frames."""
+    from s2d.curation.figures import seconds_of
+
     if "fps" in tracks:
-        tracks = tracks.assign(seconds=tracks["frames"] / tracks["fps"])
+        tracks = tracks.assign(seconds=seconds_of(tracks))
     listed: list[dict[str, Any]] = tracks[[name for name in TRACK_COLUMNS if name in tracks]].to_dict("records")
     return listed
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d report`."""
     from s2d.curation.report import BY, EACH
 
-    parser.add_argument("path", metavar="DIR", help="folder of a data set")
+    parser.add_argument("path", metavar="DIR", help="folder of a data set, or its URL")
     parser.add_argument("--out", required=True, metavar="HTML", help="the page, with everything in it")
     columns = f"columns whose best and worst tracks are shown (default: {' '.join(BY)})"
     parser.add_argument("--by", nargs="+", default=list(BY), metavar="COLUMN", help=columns)
@@ -39,14 +39,17 @@ def run(args: argparse.Namespace) -> None:
     from s2d.errors import S2DError
     from s2d.files import check_writable
     from s2d.shards.reader import open_dataset
+    from s2d.storage import location, reaching
 
     by = list(dict.fromkeys(args.by))
     check_measures(by)
     check_writable(args.out)
-    folder = Path(args.path)
-    if folder.is_file():
-        raise S2DError(f"cannot report on {folder}", "it is a file, without outcomes", "give the folder of a data set")
-    figures = write_report(open_dataset(folder), args.out, name=folder.resolve().name, by=by, each=args.each)
+    place = location(args.path)
+    with reaching(place):
+        if place.is_file():
+            raise S2DError(f"cannot report on {place}", "it is a file, without outcomes", "give a data set's folder")
+    name = place.resolve().name if isinstance(place, Path) else place.name
+    figures = write_report(open_dataset(place), args.out, name=name, by=by, each=args.each)
     emit({"path": args.path, "report": args.out, **figures}, _tables(args.path, args.out, figures), args.json)
 
 

@@ -1,8 +1,8 @@
 """A data set in figures, as plain values of bounded size however many tracks there are: what `s2d report` shows.
 
 Limits are read from the settings in the data set's metadata: `min_` or `max_` before the name of a column.
-Quality columns are whatever numbers stand in `s2d.shards.schema.TRACKS` behind "detector", with their unit and
-description: a new column needs no line here, except in BETTER where one end of it is the good one.
+Quality columns are, besides the lengths, whatever numbers stand in `s2d.shards.schema.TRACKS` behind "detector", with
+their unit and description: a new column needs no line here, except in BETTER where one end of it is the good one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from s2d.curation.limits import Limit
 from s2d.geometry import Array
 from s2d.shards.schema import OUTCOMES, TRACKS, VIDEOS
 
@@ -26,11 +26,14 @@ LOW, HIGH = "low", "high"
 BETTER: Mapping[str, str] = MappingProxyType(
     {
         "frames": HIGH,
+        "seconds": HIGH,
         "face_px": HIGH,
         "interocular_px": HIGH,
         "sharpness": HIGH,
         "valid_share": HIGH,
         "score": HIGH,
+        "disagreement": LOW,
+        "hidden_share": LOW,
         "jitter_raw": LOW,
         "jitter_aligned": LOW,
     }
@@ -70,7 +73,7 @@ class Histogram:
 
 def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
     """All figures but those of single tracks, from the metadata and the tables of a `Dataset`."""
-    tracks = tracks.assign(seconds=tracks["frames"] / tracks["fps"])
+    tracks = tracks.assign(seconds=seconds_of(tracks))
     limits = _limits(metadata.get("config", {}))
     refused = _refused(videos, limits)
     return {
@@ -87,20 +90,16 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
     }
 
 
-@dataclass(frozen=True)
-class _Limit:
-    column: str
-    value: float
-    is_least: bool
-
-    def refuses(self, values: Array) -> npt.NDArray[np.bool_]:
-        return np.asarray(values < self.value if self.is_least else values > self.value)
+def seconds_of(tracks: pd.DataFrame) -> pd.Series[float]:
+    """How long each row of a tracks table lasts; by the average rate where an older s2d has not stored it."""
+    seconds: pd.Series[float] = tracks["seconds"].astype(float).fillna(tracks["frames"] / tracks["fps"])
+    return seconds
 
 
-def _limits(settings: Mapping[str, Any]) -> list[_Limit]:
+def _limits(settings: Mapping[str, Any]) -> list[Limit]:
     columns = {*TRACKS.names, *VIDEOS.names}
     return [
-        _Limit(name[4:], float(value), name.startswith("min_"))
+        Limit(name[4:], float(value), name.startswith("min_"))
         for name, value in settings.items()
         if name.startswith(("min_", "max_")) and name[4:] in columns and isinstance(value, (int, float))
     ]
@@ -111,9 +110,9 @@ def _known(histograms: Iterable[Histogram | None]) -> list[dict[str, Any]]:
 
 
 def measures() -> list[str]:
-    """Names of the columns of numbers by which tracks can be compared: their length and all quality columns."""
+    """Names of the columns of numbers by which tracks can be compared: their lengths and all quality columns."""
     behind = list(TRACKS)[TRACKS.get_field_index("detector") + 1 :]
-    return ["frames", *(field.name for field in behind if _is_number(field.type))]
+    return ["frames", "seconds", *(field.name for field in behind if _is_number(field.type))]
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -186,7 +185,7 @@ class _Refused:
     """What the limit is on; None where the settings do not tell."""
 
 
-def _refused(videos: pd.DataFrame, limits: Sequence[_Limit]) -> list[_Refused]:
+def _refused(videos: pd.DataFrame, limits: Sequence[Limit]) -> list[_Refused]:
     """By reason and limit, sorted."""
     grouped: dict[tuple[str, float], list[Any]] = {}
     for listed in videos["filtered_tracks"]:
@@ -197,15 +196,9 @@ def _refused(videos: pd.DataFrame, limits: Sequence[_Limit]) -> list[_Refused]:
     for (reason, limit), tracks in sorted(grouped.items(), key=lambda item: item[0]):
         values = np.array([track["value"] for track in tracks], np.float64)
         values = values[np.isfinite(values)]
-        column = _column_of(values, limit, limits)
+        column = next((own.column for own in limits if (own.reason, own.value) == (reason, limit)), None)
         found.append(_Refused(reason, limit, len(tracks), values, sum(track["frames"] for track in tracks), column))
     return found
-
-
-def _column_of(values: Array, value: float, limits: Sequence[_Limit]) -> str | None:
-    """The column with a limit of this value that refuses all of `values`, if there is only one."""
-    fitting = {limit.column for limit in limits if limit.value == value and limit.refuses(values).all()}
-    return fitting.pop() if len(fitting) == 1 and len(values) else None
 
 
 def _filtered_tracks(refused: Sequence[_Refused]) -> list[dict[str, Any]]:
@@ -237,22 +230,20 @@ def _identities(tracks: pd.DataFrame) -> dict[str, Any]:
     return {"count": len(grouped), "largest": largest, "frames": asdict(spread) if spread else None}
 
 
-def _video_columns(limits: Sequence[_Limit]) -> list[str]:
+def _video_columns(limits: Sequence[Limit]) -> list[str]:
     limited = (limit.column for limit in limits if limit.column not in TRACKS.names)
     return list(dict.fromkeys([*OF_VIDEOS, *limited]))
 
 
-def _of_videos(videos: pd.DataFrame, name: str, limits: Sequence[_Limit]) -> Histogram | None:
+def _of_videos(videos: pd.DataFrame, name: str, limits: Sequence[Limit]) -> Histogram | None:
     """What a limit on videos has refused stands in the column like the rest."""
     values = _numbers(videos[name])
     own = [limit for limit in limits if limit.column == name and name not in TRACKS.names]
-    beyond = np.any([limit.refuses(values) for limit in own], axis=0) if own else np.zeros(len(values), bool)
+    beyond = np.array([any(limit.is_broken_by(value) for limit in own) for value in values.tolist()], bool)
     return _histogram(name, VIDEOS.field(name), values[~beyond], values[beyond], own)
 
 
-def _quality(
-    tracks: pd.DataFrame, name: str, refused: Sequence[_Refused], limits: Sequence[_Limit]
-) -> Histogram | None:
+def _quality(tracks: pd.DataFrame, name: str, refused: Sequence[_Refused], limits: Sequence[Limit]) -> Histogram | None:
     left_out = np.concatenate([np.empty(0), *(group.values for group in refused if group.column == name)])
     own = [limit for limit in limits if limit.column == name]
     return _histogram(name, TRACKS.field(name), _numbers(tracks[name]), left_out, own)
@@ -263,7 +254,7 @@ def _meaning(field: pa.Field) -> tuple[str, str]:
 
 
 def _histogram(
-    column: str, field: pa.Field, values: Array, left_out: Array, limits: Sequence[_Limit] = ()
+    column: str, field: pa.Field, values: Array, left_out: Array, limits: Sequence[Limit] = ()
 ) -> Histogram | None:
     """None where no value is known."""
     unit, description = _meaning(field)

@@ -26,7 +26,7 @@ from s2d.errors import S2DError
 from s2d.shards.reader import finished_shards, open_dataset, read_part
 from s2d.shards.schema import Provenance, read_metadata
 from s2d.shards.splits import check_apart
-from s2d.shards.writer import make_shard, part_path, publish_shard
+from s2d.shards.writer import make_shard, part_path, publish_shard, writing
 from s2d.storage import Location, location, reaching
 
 if TYPE_CHECKING:
@@ -60,12 +60,11 @@ def curate(
 ) -> Summary:
     """Curate all files of `inputs` (videos, or folders to search through) into the data set folder `out`.
 
-    All of them are paths or fsspec URLs. Videos behind a URL are copied to this machine one by one, while they are
-    worked on; results for a remote `out` wait in this machine's cache until their shard is whole.
-    Give the same call again to finish a run that was stopped, or to add new files. Each file gets one outcome: kept,
-    filtered or failed; no file stops the run. With `retry_failed`, those that failed in an earlier run are worked on
-    again. Raises S2DError when an input does not exist, `out` cannot be written,
-    is in use by another run or holds a data set of other settings, or the detector cannot be loaded.
+    All of them are paths or fsspec URLs. Videos behind a URL are copied to the staging folder while they are worked on;
+    that of a remote `out` is in this machine's cache. Give the same call again to finish a run that was stopped, or to
+    add new files. Each file gets one outcome: kept, filtered or failed; no file stops the run. With `retry_failed`,
+    those that failed in an earlier run are worked on again. Raises S2DError when an input does not exist, `out` cannot
+    be written, is in use by another run or holds a data set of other settings, or the detector cannot be loaded.
     """
     return curate_sources(find_sources(inputs, location(out)), out, config, executor, retry_failed=retry_failed)
 
@@ -161,10 +160,11 @@ def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
 def _remove_orphans(out: Location) -> None:
     """Remove parts without their videos part: a run was killed between the renames."""
     finished = set(finished_shards(out))
-    for table in ("frames", "tracks"):
-        for part in (out / table).glob("part-*.parquet"):
-            if part.stem.removeprefix("part-") not in finished:
-                part.unlink()
+    with reaching(out), writing(out):
+        for table in ("frames", "tracks"):
+            for part in (out / table).glob("part-*.parquet"):
+                if part.stem.removeprefix("part-") not in finished:
+                    part.unlink()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any
 
 from s2d.curation.clip import Clip
 from s2d.errors import S2DError
-from s2d.storage import Location, Remote, location, reaching, sha256
+from s2d.files import file_sha256
+from s2d.storage import Location, Remote, location, reaching
 
 # fmt: off
 VIDEO_EXTENSIONS = (
@@ -84,7 +85,7 @@ def find_sources(inputs: Iterable[str | Path], out: Location) -> list[Source]:
     for given in inputs:
         for source in _sources_of(location(given), out):
             other = found.setdefault(source.video, source)
-            if not _same_file(other.path, source.path):
+            if other is not source and not _same_file(other.path, source.path):
                 why = f"{other.path} and {source.path} would both be called {source.video}"
                 raise S2DError(f"cannot curate {given}", why, "give the folder that holds both, or use another --out")
     return list(found.values())
@@ -202,20 +203,25 @@ def _same_file(one: str, other: str) -> bool:
 def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:
     """The same sources, where what repeats the content of an earlier one is settled: filtered, as a duplicate.
 
-    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here. Clips of
-    one file are told apart by their ranges, and left as they are.
+    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here. Clips, and
+    files behind URLs, which would all have to be fetched for it before the first is begun, are left as they are: of
+    those that are kept, `Copies` tells the duplicates.
     """
-    sizes = Counter(source.bytes for source in sources if not (source.settled or source.clip))
+    sizes = Counter(source.bytes for source in sources if _may_be_hashed(source))
     sizes.update(size for size, sha256 in known.values() if sha256)
     first = {sha256: video for video, (_, sha256) in known.items() if sha256}
     return [_settled_if_known(source, first) if sizes[source.bytes] > 1 else source for source in sources]
 
 
+def _may_be_hashed(source: Source) -> bool:
+    return not (source.settled or source.clip) and isinstance(location(source.path), Path)
+
+
 def _settled_if_known(source: Source, first: dict[str, str]) -> Source:
-    if source.settled or source.clip:
+    if not _may_be_hashed(source):
         return source
     try:
-        source = replace(source, sha256=sha256(source.path))
+        source = replace(source, sha256=file_sha256(source.path))
     except S2DError:
         return source  # the worker will say the same of it, as the video's outcome
     original = first.setdefault(str(source.sha256), source.video)

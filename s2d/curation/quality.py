@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 import cv2
 import numpy as np
 
-from s2d.geometry import Array, Crop, Floats, Image, apply, similarity_fit
+from s2d.geometry import Array, Floats, Image, apply, similarity_fit
 from s2d.landmarks import expression, layout
 from s2d.landmarks.alignment import Aligned
 from s2d.landmarks.jitter import acceleration
 from s2d.landmarks.tracking import Track
 
-VERSION = "2"  # changes with every change of a measure, so that no data set holds both
+VERSION = "3"  # changes with every change of a measure, so that no data set holds both
 CELLS = 16  # across the crop, to see motion by
 PATCH = 112  # pixels; every face is measured at this size, so that measures do not depend on the size of the video
 FLAT = 1e-4  # variance of luma below which a picture has no content to be sharp: half a grey level, squared, and more
@@ -101,26 +101,20 @@ def _range(values: Array) -> dict[str, float]:
 class PictureMeter:
     """Measures the pictures of a track as they pass by; keeps two numbers per frame, and two small pictures."""
 
-    def __init__(self, crop: Crop) -> None:
-        self._crop = crop
+    def __init__(self) -> None:
         self._sharpness: list[float] = []
         self._brightness: list[float] = []
         self._sum = np.zeros((CELLS, CELLS))
         self._squares = np.zeros((CELLS, CELLS))
 
-    def update(self, frame: Image, box: Floats) -> None:
-        """Take in a frame (H, W, 3) and its face box (4,); NaN where the face was missed."""
+    def update(self, frame: Image, box: Floats, cropped: Image) -> None:
+        """Take in a frame (H, W, 3), its face box (4,), NaN where the face was missed, and its crop (S, S, 3)."""
         luma = face_luma(frame, box)
         self._sharpness.append(np.nan if luma is None else sharpness(luma))
         self._brightness.append(np.nan if luma is None else float(luma.mean()))
-        cells = self.cells(frame)
+        cells = cell_means(cropped)
         self._sum += cells
         self._squares += np.square(cells)
-
-    def cells(self, frame: Image) -> Array:
-        """Mean luma of CELLS x CELLS parts of the crop, 0 to 255."""
-        small = cv2.cvtColor(self._crop.image(frame, 4 * CELLS), cv2.COLOR_RGB2GRAY)
-        return np.asarray(small.astype(np.float64).reshape(CELLS, 4, CELLS, 4).mean(axis=(1, 3)))
 
     def of_frames(self) -> dict[str, Array]:
         """Sharpness and brightness (T,) so far; NaN where there was no face."""
@@ -138,6 +132,12 @@ class PictureMeter:
             return np.nan
         variance = self._squares / count - np.square(self._sum / count)
         return float(np.sqrt(np.maximum(variance, 0.0).mean()))
+
+
+def cell_means(cropped: Image) -> Array:
+    """Mean luma of CELLS x CELLS parts of a crop (S, S, 3), 0 to 255; S at least CELLS."""
+    luma = cv2.cvtColor(cropped, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(cv2.resize(luma, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float64)
 
 
 def face_luma(frame: Image, box: Floats) -> Array | None:

@@ -216,7 +216,7 @@ def _not_kept(row: Mapping[str, Any]) -> str:
 def _identities(page: Page, identities: Mapping[str, Any]) -> None:
     if not identities["count"]:
         return
-    page.section("Identities", "Who takes how much of the data set. An identity is the folder, or the file's name.")
+    page.section("Identities", "Who takes how much of the data set; named by the recipe, the folder or the file.")
     rows = [
         [row["identity"], f"{row['tracks']:,}", f"{row['frames']:,}", duration(row["seconds"]), percent(row["share"])]
         for row in identities["largest"]

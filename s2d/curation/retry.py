@@ -1,9 +1,10 @@
 """Videos of finished shards that are worked on again, and the shard that takes the place of theirs.
 
 A shard with such a video is made anew as a whole: the same videos in the same order, those that are not worked on again
-copied over. It has the bytes that a fresh run over the same files would have given it. While the work goes on, the old
-shard stays; then the new one takes its place in a moment. A run that is killed in that moment leaves a data set without
-that shard, and a note from which the next run finishes the exchange.
+copied over. It has the bytes that a fresh run over the same files would have given it, but for near copies: of a video
+that is now good and a copy behind it, a fresh run keeps the first, this one what is there. While the work goes on, the
+old shard stays; then the new one takes its place in a moment. A run that is killed in that moment leaves a data set
+without that shard, and a note from which the next run finishes the exchange.
 """
 
 from __future__ import annotations

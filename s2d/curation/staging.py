@@ -8,8 +8,8 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import astuple, dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import platformdirs
@@ -21,7 +21,7 @@ from s2d.files import whole_file
 from s2d.shards.reader import open_parquet
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import Row, writing
-from s2d.storage import Location
+from s2d.storage import Location, fetch, location
 
 FOLDER, LOCK = ".staging", ".lock"
 
@@ -100,6 +100,25 @@ class Staging:
         """Where the frames of this video go while they are being made, and stay."""
         return self.folder / f"{self._key(source)}.frames"
 
+    @contextmanager
+    def at_hand(self, source: Source) -> Iterator[Path]:
+        """The video as a file of this machine: itself, or a copy of what its URL names, for as long as it is needed.
+
+        A copy stands in the staging folder, where it is cleared away even if its worker is killed. Raises S2DError when
+        the video cannot be read, WriteError when there is no room for it.
+        """
+        place = location(source.path)
+        if isinstance(place, Path):
+            yield place
+            return
+        copy = self._copy(source)
+        try:
+            with writing(copy):
+                fetch(place, copy)
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
+
     def store(self, source: Source, video: Row, tracks: Sequence[Row]) -> None:
         """Declare a video finished; its frames stand in `frames_path` by now. Raises WriteError."""
         frames = self.frames_path(source)
@@ -124,6 +143,7 @@ class Staging:
         for source in sources:
             self._entry(source).unlink(missing_ok=True)
             self.frames_path(source).unlink(missing_ok=True)
+            self._copy(source).unlink(missing_ok=True)
 
     def keep_only(self, sources: Iterable[Source]) -> None:
         """Remove whatever a killed run has left that belongs to none of these videos."""
@@ -139,6 +159,11 @@ class Staging:
     def _entry(self, source: Source) -> Path:
         return self.folder / f"{self._key(source)}.json"
 
+    def _copy(self, source: Source) -> Path:
+        return self.folder / f"{self._key(source)}.copy{PurePosixPath(source.path).suffix}"
+
     def _key(self, source: Source) -> str:
-        what: list[Any] = [self.provenance.config_hash, source.video, source.path, source.bytes, source.modified_ns]
+        file = [source.video, source.path, source.bytes, source.modified_ns]
+        said = [source.identity, source.split, astuple(source.clip) if source.clip else None]  # recipes are mended, too
+        what: list[Any] = [self.provenance.config_hash, *file, *said]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -31,7 +31,6 @@ from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.extract import MIN_FRAMES, FoundTracks, find_tracks, track_frames
 from s2d.landmarks.tracking import Track
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
-from s2d.storage import local_copy
 from s2d.video import VideoReader
 
 KEPT_BYTES = 384 * 2**20  # of frames between the two passes: 17 seconds at 512 x 512 pixels, which saves a decoding
@@ -63,7 +62,7 @@ class VideoWorker:
         detector = self.detector
         frames, provenance = self.staging.frames_path(source), self.staging.provenance
         with whole_file(frames) as path, FramesWriter(path, provenance) as writer:
-            row, tracks = _Video(source, self.config, detector, writer).judge()
+            row, tracks = _Video(source, self.config, detector, writer).judge(self.staging)
         self.staging.store(source, row, tracks)
         return str(row["outcome"])
 
@@ -77,10 +76,10 @@ class _Video:
         self._kept: list[dict[str, Any]] = []
         self._refused: list[tuple[Track, Refusal]] = []
 
-    def judge(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def judge(self, staging: Staging) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
         try:
-            with local_copy(self._source.path) as path:
+            with staging.at_hand(self._source) as path:
                 return self._judged(path), self._kept
         except WriteError:
             raise
@@ -177,14 +176,15 @@ class _Passing:
 
     def __init__(self, reader: VideoReader, track: Track, config: CurationConfig) -> None:
         self._reader, self._track, self._size = reader, track, config.crop_size
-        self.meter = quality.PictureMeter(track.crop)
+        self.meter = quality.PictureMeter()
         self.jpeg: list[bytes] | None = [] if config.jpeg else None
 
     def frames(self) -> Iterator[Image]:
         for frame, box in zip(track_frames(self._reader, self._track), self._track.boxes, strict=True):
-            self.meter.update(frame, box)
+            cropped = self._track.crop.image(frame, self._size)
+            self.meter.update(frame, box, cropped)
             if self.jpeg is not None:
-                self.jpeg.append(encode_jpeg(self._track.crop.image(frame, self._size)))
+                self.jpeg.append(encode_jpeg(cropped))
             yield frame
 
 

@@ -62,7 +62,7 @@ def _figures(page: Page, comparison: Comparison) -> None:
         marked |= {(len(rows), column) for column, method in enumerate(values, 1) if method in winners}
         shown = ["-" if value is None else f"{value:.3g}" for value in values.values()]
         rows.append([name, *shown, metric.meaning])
-    page.table(["figure", *(method.replace("_", " ") for method in methods), "meaning"], rows, marked)
+    page.table(["figure", *methods, "meaning"], rows, marked)
     for sentence in verdict(comparison):
         page.text(sentence + ".")
 

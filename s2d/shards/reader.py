@@ -147,7 +147,8 @@ class _Shard:
 
 def finished_shards(folder: Location) -> list[str]:
     """Ids of the shards that are whole: those with a videos part, sorted."""
-    return sorted(part.stem.removeprefix("part-") for part in (folder / "videos").glob("part-*.parquet"))
+    with reaching(folder):
+        return sorted(part.stem.removeprefix("part-") for part in (folder / "videos").glob("part-*.parquet"))
 
 
 def read_part(path: Location, columns: list[str] | None = None) -> pa.Table:
@@ -310,11 +311,16 @@ def _pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def _guard(path: Location, read: Callable[[], Result]) -> Result:
-    """Arrow's complaints about a damaged file as one line that names it."""
-    try:
-        return read()
-    except (pa.ArrowException, OSError, KeyError, IndexError) as error:
-        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+    """Arrow's complaints about a damaged file as one line that names it; likewise those of a disk or a store."""
+    with reaching(path):
+        try:
+            return read()
+        except (pa.ArrowException, OSError, KeyError, IndexError) as error:
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if isinstance(error, OSError) and error.errno:  # Arrow's own have no number
+                remedy = "check its permissions, the disk and the network"
+                raise S2DError(f"cannot read {path}", error.strerror or why, remedy) from error
+            raise _damaged(path, why) from error
 
 
 def _damaged(path: Location, why: str) -> S2DError:

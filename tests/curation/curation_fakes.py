@@ -17,10 +17,10 @@ from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.pipeline import Summary, run
 from s2d.curation.plan import Source, find_sources
 from s2d.curation.staging import Staging, claimed, staging_folder
-from s2d.files import whole_file
+from s2d.files import file_sha256, whole_file
 from s2d.shards.schema import Provenance
 from s2d.shards.writer import FramesWriter, WriteError, frame_table
-from s2d.storage import local_copy, location, sha256
+from s2d.storage import location
 
 
 class Shelf(LocalFileSystem):
@@ -46,8 +46,8 @@ class FakeWork:
         self.staging, self.pause = staging, pause
 
     def __call__(self, source: Source) -> str:
-        with local_copy(source.path) as film:
-            content = film.read_text()
+        with self.staging.at_hand(source) as film:
+            content, digest = film.read_text(), file_sha256(film)
         order, *rest = content.split() or ["failed"]
         time.sleep(self.pause)
         if order == "die":
@@ -60,7 +60,7 @@ class FakeWork:
             tracks = [self._track(source, number, content, writer) for number in range(count)]
         reason = "" if count else f"said {order}"
         row = source.row(order, reason, reason, tracks=count, track_frames=5 * count)
-        self.staging.store(source, row | {"sha256": sha256(source.path)}, tracks)
+        self.staging.store(source, row | {"sha256": digest}, tracks)
         return order
 
     def _track(self, source: Source, number: int, content: str, writer: FramesWriter) -> dict[str, object]:
@@ -94,8 +94,8 @@ class InProcess:
 
 
 def _content(source: Source) -> bytes:
-    with local_copy(source.path) as path:
-        return path.read_bytes()
+    with location(source.path).open("rb") as film:
+        return film.read()
 
 
 DEATH = Failure("worker died", "the worker process ended with exit code 1")

@@ -43,12 +43,16 @@ def videos() -> list[dict[str, object]]:
     return [*kept, video_row("c/small.mp4", 0, 0, **small), *failed, video_row("c/x.mp4", 0, 0, reason=HOSTILE)]
 
 
-def write_data(folder: Path, *, jpeg: bool = True, kept: bool = True) -> Path:
-    """The data set in `folder`; `kept=False` leaves out everything but the failed files."""
+def write_data(folder: Path, *, jpeg: bool = True, kept: bool = True, **columns: list[float]) -> Path:
+    """The data set in `folder`; `kept=False` leaves out everything but the failed files.
+
+    `columns`: further columns of the six tracks.
+    """
     scratch = folder / ".staging"
     scratch.mkdir(parents=True)
     pictures = [encode_jpeg(np.full((64, 64, 3), 40 * n, np.uint8)) for n in range(FRAMES)]
     rows = tracks() if kept else []
+    rows = [row | {name: values[number] for name, values in columns.items()} for number, row in enumerate(rows)]
     stored = (
         frame_table(
             str(row["track_id"]),

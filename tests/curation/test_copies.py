@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from s2d.curation.clip import Clip
 from s2d.curation.copies import Copies
 from s2d.curation.executors import LocalExecutor
 from s2d.curation.fingerprint import BITS
@@ -31,6 +33,7 @@ def looks(seed: int, flipped: int = 0) -> str:
 
 def staged(name: str, fingerprint: str | None, seconds: float = 4.0, outcome: str = "kept") -> Staged:
     row = {"video": name, "outcome": outcome, "reason": "", "detail": "", "filtered_tracks": []}
+    row |= {"sha256": f"hash of {name}", "span": None}
     row |= {"fingerprint": fingerprint, "seconds": seconds, "tracks": 1, "track_frames": 9}
     track = {"shot": 2, "face": 1, "start_frame": 3, "end_frame": 11, "frames": 9, "face_px": 90.0}
     return Staged(row, [track], Path("none"))
@@ -88,6 +91,26 @@ def test_a_video_without_a_fingerprint_is_left_alone():
     assert [row["outcome"] for row in settled(staged("a", None), staged("b", None))] == ["kept", "kept"]
 
 
+def test_a_clip_of_an_equal_file_is_a_duplicate_whatever_the_filters(tmp_path):
+    """Their tracks have the same names; but other parts of the file are no copies."""
+    (tmp_path / "films").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "films" / f"{name}.mp4").write_text("kept 2")
+    a, b = find_sources([tmp_path / "films"], tmp_path / "out")
+    sources = [replace(source, clip=clip) for clip in (Clip(0, 1), Clip(1, 2)) for source in (a, b)]
+    sources = [replace(source, video=f"{source.video}#{source.stem}") for source in sources]
+    found = []
+    for again in (sources[:2], sources):
+        with claimed(tmp_path / "out"):
+            staging = Staging(tmp_path / "out" / FOLDER, PROVENANCE)
+            none = parse_filters({"min_nearest_distance": None})
+            found = run(again, staging, FakeWork(staging), InProcess(), 1, filters=none).videos.to_dict("records")
+    assert [row["outcome"] for row in found] == ["kept", "filtered"] * 2
+    assert (found[1]["reason"], found[1]["detail"]) == ("duplicate", "same content as films/a.mp4#a#0.0-1.0")
+    assert [track["reason"] for track in found[1]["filtered_tracks"]] == ["duplicate"] * 2
+    assert len(open_dataset(tmp_path / "out")) == 4
+
+
 def test_of_equally_near_ones_the_first_name_is_given():
     copies = Copies(parse_filters({"min_nearest_distance": None}))
     for name in ("m", "c", "x"):
@@ -98,7 +121,8 @@ def test_of_equally_near_ones_the_first_name_is_given():
 def test_a_hundred_thousand_videos_are_compared_in_little_time():
     copies = Copies(parse_filters())
     for number in range(100_000):
-        copies._add({"video": str(number), "fingerprint": "00" * (BITS // 8), "seconds": 4.0})
+        row = {"video": str(number), "sha256": str(number), "span": None}
+        copies._add(row | {"fingerprint": "00" * (BITS // 8), "seconds": 4.0})
     start = time.process_time()
     for seed in range(20):
         assert copies.settle(staged(f"x{seed}", looks(seed))).video["outcome"] == "kept"

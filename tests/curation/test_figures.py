@@ -75,12 +75,14 @@ def test_limits_from_the_settings_of_any_column_and_end(tmp_path: Path) -> None:
     ("settings", "expected"),
     [
         ({"min_face_px": 64.0, "min_frames": 15}, "face_px"),
-        ({"min_face_px": 64.0, "min_sharpness": 64.0}, None),  # either may have refused 40 and 50
-        ({"max_face_px": 64.0, "min_sharpness": 64.0}, "sharpness"),
+        ({"min_interocular_px": 64.0, "min_face_px": 64.0}, "face_px"),  # either would refuse 40 and 50
+        ({"min_interocular_px": 64.0, "min_face_px": 50.0}, None),
         ({}, None),
     ],
 )
-def test_column_of_a_limit_where_only_one_fits(tmp_path: Path, settings: dict[str, Any], expected: str | None) -> None:
+def test_column_of_a_limit_by_its_reason_and_value(
+    tmp_path: Path, settings: dict[str, Any], expected: str | None
+) -> None:
     dataset = open_dataset(write_data(tmp_path / "data"))
     (row,) = describe({"config": settings}, dataset.videos(), dataset.tracks())["filtered_tracks"]
     assert (row["column"], row["tracks"]) == (expected, 2)
@@ -159,3 +161,10 @@ def test_a_few_that_lie_far_out_do_not_squeeze_the_rest(tmp_path: Path) -> None:
     assert sharpness["edges"][-1] == pytest.approx(1.0, abs=0.01)
     assert sharpness["most"] == 1e6
     assert sum(sharpness["kept"]) == 600
+
+
+def test_a_track_lasts_as_long_as_is_stored_or_else_by_its_rate(tmp_path: Path) -> None:
+    dataset = open_dataset(write_data(tmp_path / "data"))
+    tracks = dataset.tracks().assign(seconds=[2.0, None, None, None, None, None])
+    figures = describe(dataset.metadata, dataset.videos(), tracks)
+    assert figures["totals"]["seconds"] == pytest.approx(2 + 5 * 6 / 25)

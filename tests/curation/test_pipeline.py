@@ -11,18 +11,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from s2d.curation.clip import Clip
 from s2d.curation.config import CurationConfig
 from s2d.curation.executors import LocalExecutor
 from s2d.curation.pipeline import curate
+from s2d.curation.plan import find_sources
 from s2d.curation.staging import claimed
 from s2d.errors import S2DError, UsageError
 from s2d.shards.reader import open_dataset
 from tests.curation.conftest import ORDERS, contents
-from tests.curation.curation_fakes import PROVENANCE, fake_curate
+from tests.curation.curation_fakes import PROVENANCE, fake_curate, fake_curate_sources
 
 
 def test_every_input_has_an_outcome(films, tmp_path):
@@ -150,6 +153,20 @@ def test_whole_results_of_a_killed_run_are_used_and_others_made_again(films, tmp
     assert dataset.videos().set_index("video").reason["films/01.mp4"] == "marked"
     assert len(dataset.frames("00-1").frame) == 5
     assert not (tmp_path / "out" / ".staging").exists()
+
+
+def test_a_result_is_not_taken_over_for_another_person_split_or_clip(films, tmp_path):
+    """As when a run is stopped, the recipe is mended, and the run goes on."""
+    (films / "09.mp4").write_text("disk")
+    sources = find_sources([films], tmp_path / "out")
+    with pytest.raises(S2DError):
+        fake_curate_sources(sources, tmp_path / "out", per_shard=20)
+    (films / "09.mp4").write_text(ORDERS[9])
+    first, second, third, *_ = sources = find_sources([films], tmp_path / "out")
+    mended = replace(first, identity="ann"), replace(second, split="test"), replace(third, clip=Clip(0, 1))
+    summary = fake_curate_sources([*mended, *sources[3:]], tmp_path / "out", per_shard=20)
+    assert summary.new == 4  # these and 09
+    assert (summary.videos.identity[0], summary.videos.split[1], summary.videos.span[2]) == ("ann", "test", "0.0-1.0")
 
 
 def test_killed_at_any_moment_it_is_a_smaller_data_set_and_ends_with_the_same_bytes(films, tmp_path):

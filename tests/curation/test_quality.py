@@ -53,8 +53,8 @@ def test_a_small_face_that_must_be_enlarged_counts_as_blurred(photo):
 def test_brightness_is_the_mean_luma_of_the_face():
     photo = np.zeros((100, 100, 3), np.uint8)
     photo[20:60, 30:70] = 102
-    meter = quality.PictureMeter(Crop(0, 0, 100))
-    meter.update(photo, np.array([30.0, 20.0, 69.0, 59.0]))
+    meter = quality.PictureMeter()
+    meter.update(photo, np.array([30.0, 20.0, 69.0, 59.0]), photo)
     assert meter.of_frames()["brightness"] == pytest.approx([0.4])
 
 
@@ -64,17 +64,17 @@ def test_a_flat_face_has_no_sharpness():
 
 @pytest.mark.parametrize("box", [[np.nan] * 4, [-50, -50, -10, -10], [600, 10, 700, 90], [20, 20, 10, 30]])
 def test_frames_without_a_box_in_the_picture_have_no_value(photo, box):
-    meter = quality.PictureMeter(Crop(0, 0, 64))
-    meter.update(photo, FACE)
-    meter.update(photo, np.array(box, float))
+    meter = quality.PictureMeter()
+    meter.update(photo, FACE, photo)
+    meter.update(photo, np.array(box, float), photo)
     for values in meter.of_frames().values():
         assert np.isfinite(values).tolist() == [True, False]
 
 
 def motion_of(pictures, crop):
-    meter = quality.PictureMeter(crop)
+    meter = quality.PictureMeter()
     for picture in pictures:
-        meter.update(picture, FACE)
+        meter.update(picture, FACE, crop.image(picture, 256))
     return meter.motion()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 
 import fsspec
 import pytest
@@ -14,7 +13,7 @@ from s2d.curation import worker
 from s2d.curation.config import CurationConfig
 from s2d.curation.executors import LocalExecutor
 from s2d.curation.pipeline import run
-from s2d.curation.plan import find_sources
+from s2d.curation.plan import find_sources, settle_duplicates
 from s2d.curation.recipes import load_recipe, plan_recipe
 from s2d.curation.staging import Staging, claimed, staging_folder
 from s2d.errors import S2DError
@@ -83,6 +82,14 @@ def test_videos_behind_a_url_are_named_as_in_a_folder(films, tmp_path, memory):
     assert rows.path["films/00.mp4"] == "memory://films/00.mp4"
     assert rows.reason["films/notes.txt"] == "not a video by its extension"
     assert rows.detail["films/zz.mp4"] == "same content as films/00.mp4"
+
+
+def test_nothing_is_fetched_before_the_first_is_begun(films, tmp_path, memory, monkeypatch):
+    for name in ("1.mp4", "2.mp4"):
+        memory.pipe_file(f"/films/{name}", b"kept 1")
+    monkeypatch.setattr(Remote, "open", lambda *_: pytest.fail("fetched"))
+    sources = find_sources(["memory://films"], tmp_path)
+    assert settle_duplicates(sources, {}) == sources
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(films, tmp_path, memory, monkeypatch):
@@ -185,19 +192,38 @@ def test_worker_processes_see_a_store(films, tmp_path):
     assert contents(shelf / "out") == parts(tmp_path / "out")
 
 
-def test_a_film_behind_a_url_is_decoded_from_a_copy_that_goes_away(tmp_path, memory, monkeypatch):
+def test_a_copy_goes_away_when_it_is_done_with_and_when_its_worker_was_killed(films, tmp_path, memory):
+    memory.put_file(str(films / "00.mp4"), "/films/00.mp4")
+    (source,) = find_sources(["memory://films"], tmp_path)
+    staging = Staging(tmp_path / ".staging", PROVENANCE)
+    staging.make()
+    with staging.at_hand(source) as path:
+        assert (path.suffix, path.read_text()) == (".mp4", ORDERS[0])
+    assert not path.exists()
+    for clear in (lambda: staging.discard([source]), lambda: staging.keep_only([source])):
+        path.write_text("left by a killed worker")
+        clear()
+        assert not path.exists()
+
+
+def test_a_disk_that_refuses_is_not_the_fault_of_the_video_to_be_copied(films, tmp_path, memory):
+    memory.put_file(str(films / "00.mp4"), "/films/00.mp4")
+    (source,) = find_sources(["memory://films"], tmp_path)
+    staging = Staging(tmp_path / "gone", PROVENANCE)
+    with pytest.raises(WriteError, match="cannot write"), staging.at_hand(source):
+        pass
+
+
+def test_a_film_behind_a_url_is_decoded_from_a_copy(tmp_path, memory, monkeypatch):
     path = film(tmp_path / "films" / "talk.mp4")
     memory.put_file(str(path), "/films/talk.mp4")
     monkeypatch.setattr(worker.progress, "quiet", True)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
-    (tmp_path / "copies").mkdir()
     for given, out in ((str(path.parent), tmp_path / "out"), ("memory://films", Remote("memory://out"))):
         detector, config = Scripted(steady()), CurationConfig("scripted")
         monkeypatch.setattr(worker, "make_detector", lambda name, one=detector: one)
         with claimed(out):
             staging = Staging(staging_folder(out), config.provenance(detector), out)
             run(find_sources([given], out), staging, worker.VideoWorker(config, staging), InProcess(), 8)
-    assert list((tmp_path / "copies").iterdir()) == []
     local, remote = (open_dataset(out).videos().drop(columns="path") for out in (tmp_path / "out", "memory://out"))
     assert remote.equals(local)
     assert list(remote.outcome) == ["kept"]

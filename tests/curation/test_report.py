@@ -9,6 +9,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from s2d.cli import main
@@ -93,8 +94,20 @@ def test_column_whose_ends_are_neither_good_nor_bad(
     page = make(data, tmp_path / "report.html", by=["jitter_raw"])
     assert "<h3>Lowest jitter_raw</h3>" in page
     assert "Best:" not in page
-    with pytest.raises(UsageError, match="choose from frames, face_px"):
+    with pytest.raises(UsageError, match="choose from frames, seconds, face_px"):
         make(data, tmp_path / "report.html", by=["video"])
+
+
+@pytest.mark.parametrize(
+    ("column", "title"),
+    [
+        ("disagreement", "Best: lowest"), ("hidden_share", "Best: lowest"), ("jitter_raw", "Best: lowest"),
+        ("seconds", "Best: highest"), ("face_px", "Best: highest"),
+    ],
+)  # fmt: skip
+def test_which_end_is_the_good_one(tmp_path: Path, column: str, title: str) -> None:
+    folder = write_data(tmp_path / "data", **{column: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]})
+    assert f"<h3>{title} {column}</h3>" in make(folder, tmp_path / "report.html", by=[column], each=1)
 
 
 def test_same_data_same_bytes(data: Path, tmp_path: Path) -> None:
@@ -187,3 +200,13 @@ def test_nothing_is_cut_off_in_a_browser(data: Path, tmp_path: Path, width: int)
     assert (seen["width"], seen["content"]) == (width, width)
     assert seen["images"] > 0
     assert seen["broken"] == 0
+
+
+def test_a_data_set_behind_a_url(data: Path, tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    system.put(str(data), "/talking", recursive=True)
+    try:
+        assert main(["report", "memory://talking", "--out", str(tmp_path / "remote.html"), "--quiet"]) == 0
+    finally:
+        system.rm("/talking", recursive=True)
+    assert "Curation report: talking" in (tmp_path / "remote.html").read_text()

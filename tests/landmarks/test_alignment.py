@@ -189,7 +189,7 @@ def test_very_short_tracks(face: MovingFace, count: int) -> None:
 @pytest.mark.parametrize("count", [23, 25])
 def test_frames_must_be_those_of_the_track(face: MovingFace, count: int) -> None:
     frames = [*face.frames, face.frames[-1]][:count]
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="landmarks"):
         align(detected(face.truth), iter(frames))
 
 

@@ -81,6 +81,16 @@ def test_without_truth_and_pictures(track: ComparedTrack, tmp_path: Path) -> Non
     assert "nme_unbiased" not in page
 
 
+def test_far_apart_is_shown(track: ComparedTrack, tmp_path: Path) -> None:
+    """A nose that the aligned landmarks have elsewhere for 20 frames: a warning and a sheet."""
+    assert "differ most" not in write(Comparison([track]), tmp_path / "near.html")
+    track.points["aligned"][2:22, 27:36, 0] += 20
+    page = write(Comparison([replace(track, first=100)]), tmp_path / "far.html")
+    assert "Where aligned and raw differ most" in page
+    assert "look at frames 102 to 121: nose of aligned and raw are far apart" in page
+    assert page.count("<img") == 6
+
+
 def test_events_are_found(track: ComparedTrack) -> None:
     assert find_events(track) == {"blink": BLINK, "opening of the mouth": WIDE}
     assert find_events(replace(track, truth=None)) == {"blink": BLINK, "opening of the mouth": WIDE}

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import pickle
 
 import duckdb
+import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +16,7 @@ from s2d.errors import S2DError
 from s2d.shards.reader import open_dataset
 from s2d.shards.schema import FRAME_MEASURES, TRACKS, VIDEOS
 from s2d.shards.writer import FramesWriter, frame_table
+from s2d.storage import Remote
 from tests.shards.conftest import PROVENANCE, track_content, write_example
 
 
@@ -197,6 +200,31 @@ def test_a_damaged_part_is_named_and_never_crashes(example, table, damage):
     part.write_bytes(damaged)
     with pytest.raises(S2DError, match=f"cannot (read|open) .*{table}/{part.name}"):
         _read_everything(example)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), r"cannot read memory://data/.*: Permission denied; check"),
+        (
+            RuntimeError("token expired"),
+            "cannot reach memory://data/.*: RuntimeError: token expired; check",
+        ),
+        (OSError("Couldn't deserialize thrift"), "cannot read .*: Couldn't deserialize thrift; damaged: remove part-"),
+    ],
+)
+def test_what_a_store_refuses_is_not_taken_for_damage(example, monkeypatch, said, words):
+    system = fsspec.filesystem("memory")
+    system.put(str(example), "/data", recursive=True)
+    dataset = open_dataset("memory://data")
+
+    def refuse(*_):
+        raise said
+
+    monkeypatch.setattr(Remote, "open", refuse)
+    with pytest.raises(S2DError, match=words):
+        dataset.videos()
+    system.rm("/data", recursive=True)
 
 
 def _read_everything(folder):

@@ -25,6 +25,7 @@ TIMEOUT_SECONDS = 3600.0
 MEMORY_GB = 8.0  # several times what a video of the largest size that is read needs
 START_SECONDS = 300.0  # for a process to start, on a busy machine with a slow disk
 GRACE_SECONDS = 5.0
+MOST_STILLBORN = 3  # one that a machine short of memory kills at its start is replaced; more are no accident
 LOOK_SECONDS = 0.1  # between two looks at the memory of the workers
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BEGUN, DONE, RAISED = "begun", "done", "raised"  # the kinds of message that a worker sends
@@ -52,11 +53,12 @@ class WorkerProcess(Generic[Item, Result]):
 
     def __init__(self, function: Callable[[Item], Result], limits: Limits) -> None:
         self._function, self._limits = function, limits
+        self._proven = False  # some process of it has begun an item, so it can be started at all
+        self._stillborn = 0  # processes in a row that ended before they began an item
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._proven = False  # has begun an item, so it can start at all
         self._fresh = True  # has answered nothing yet, so nothing is left in it of other items
         self._connection, far_end = context.Pipe()
         self.process = context.Process(target=_serve, args=(far_end, self._function), daemon=True)
@@ -110,6 +112,7 @@ class WorkerProcess(Generic[Item, Result]):
             self._fresh = False
             return [value]
         self._begun = self._proven = True
+        self._stillborn = 0
         self.deadline = time.monotonic() + self._limits.timeout
         return []
 
@@ -132,10 +135,14 @@ class WorkerProcess(Generic[Item, Result]):
         self.process.join()
         code = self.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        self._stillborn += not self._begun
         if not self._proven:
             remedy = "in a script of your own, put the call under `if __name__ == '__main__':`"
             raise S2DError("cannot start a worker process", f"it {how} before it was ready", remedy)
-        if not self._begun:  # it died of what it did last, and that is answered: this item is innocent
+        if self._stillborn > MOST_STILLBORN:
+            why = f"{self._stillborn} in a row ended before they were ready, the last one {how}"
+            raise S2DError("cannot start a worker process", why, "run fewer: memory may be short")
+        if not self._begun:  # it died of what it did last, and that is answered, or of somebody else's need of memory
             self.give(self.item)
             return []
         hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""

@@ -26,6 +26,7 @@ from s2d.curation.executors.base import Failure, Item, Result
 from s2d.curation.executors.process import MEMORY_GB, TIMEOUT_SECONDS, Limits, WorkerProcess, wait_for
 from s2d.errors import S2DError
 from s2d.shards.writer import writing
+from s2d.storage import location
 
 ANSWER_SECONDS = 30.0  # for a cluster to answer; ray.init alone waits for minutes, and then ends its process
 LOCAL = "local"
@@ -54,7 +55,8 @@ class RayExecutor:
         `address` is that of a running cluster, such as "10.0.0.1:6379", or "auto"; by default the one that RAY_ADDRESS
         names, else a Ray started on this machine for this run. `workers` are actors, by default as many as the cluster
         has room for by its processor cores and GPUs; each gets `gpus_per_worker` of a GPU, such as .25. `timeout` and
-        `memory_gb` are as in `process.Limits`. Every worker must see the folder `shared`, and all of `inputs`.
+        `memory_gb` are as in `process.Limits`. Every worker must see the folder `shared`, and those of `inputs`
+        that are no URLs.
         """
         _ray()
         self.address = address or os.environ.get("RAY_ADDRESS") or LOCAL
@@ -69,7 +71,8 @@ class RayExecutor:
             return
         with self._connected(), _probed(self.shared) as probe:
             host = _ray().remote(num_cpus=1, num_gpus=self.gpus_per_worker)(_Host)
-            needs = _Needs(os.getcwd(), (*probe, *(str(path) for path in self.inputs)))
+            inputs = (str(place) for place in map(location, self.inputs) if isinstance(place, Path))
+            needs = _Needs(os.getcwd(), (*probe, *inputs))
             crew = _Crew(lambda: host.remote(function, self.limits, needs))
             yield from crew.work(chain(first, source), self._room())
 

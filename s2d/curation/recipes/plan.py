@@ -46,7 +46,7 @@ def plan_recipe(recipe: Recipe, root: str | Path, out: str | Path) -> Plan:
     """Look through `root`, a path or a URL, for the videos of a recipe; `out`, should it lie inside, is left out.
 
     Raises S2DError when there is no such folder, it is the tree of another data set, a manifest is missing or broken,
-    or somebody would be in two splits.
+    or somebody, or something, would be in two splits.
     """
     tree = _Tree(recipe, location(root), location(out))
     rows = list(tree.rows())
@@ -54,7 +54,10 @@ def plan_recipe(recipe: Recipe, root: str | Path, out: str | Path) -> Plan:
     sources: dict[str, Source] = {}
     for path, fields, clip in rows:
         source = tree.source(path, fields, clip, side)
-        sources.setdefault(source.video, source)  # manifests repeat themselves
+        other = sources.setdefault(source.video, source)  # manifests repeat themselves
+        if other.split != source.split:
+            why = f"{source.video} is listed in {other.split or 'no split'} and in {source.split or 'no split'}"
+            raise S2DError(tree.asked, why, "keep each video and clip in one split")
     known = {path for path, _, _ in rows}
     unknown = [path for path in tree.videos if path not in known and not _matches(recipe.ignore, path)]
     if not known & set(tree.videos):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s2d.curation.executors import Failure, LocalExecutor
-from s2d.curation.executors.process import WorkerError, WorkerProcess
+from s2d.curation.executors.process import Limits, WorkerError, WorkerProcess, wait_for
 from s2d.errors import S2DError
 from tests.curation.executors.stories import Counter, answer_then_die, obey, pid_and_threads
 
@@ -78,6 +78,33 @@ def test_an_item_does_not_pay_for_the_death_that_the_item_before_it_caused():
 
     results = dict(LocalExecutor(1).map(answer_then_die, slow_source()))
     assert results == {"last words": "LAST WORDS", "innocent": "INNOCENT"}
+
+
+def answered(worker):
+    while not (answers := worker.answers()):
+        wait_for([worker])
+    return answers
+
+
+def test_a_process_that_is_killed_at_its_start_is_replaced_but_not_for_ever():
+    worker = WorkerProcess(obey, Limits())
+    worker.give("a")
+    assert answered(worker) == ["A"]
+    worker.kill()
+    worker.give("b")
+    worker.process.kill()  # as a machine short of memory does
+    assert answered(worker) == ["B"]
+    worker.kill()
+    worker.give("c")
+
+    def killed_again():
+        worker.process.kill()
+        worker.process.join()
+        return worker.answers()
+
+    assert [killed_again() for _ in range(3)] == [[], [], []]
+    with pytest.raises(S2DError, match=r"4 in a row ended before they were ready.*run fewer"):
+        killed_again()
 
 
 def test_an_s2d_error_ends_the_run_as_it_is():

@@ -78,6 +78,11 @@ def test_a_worker_that_does_not_see_the_folders_is_told_of_at_once(tmp_path, mon
 
 
 @pytest.mark.usefixtures("cluster")
+def test_urls_are_no_folders_to_look_for():
+    assert list(RayExecutor(workers=1, inputs=["memory://nowhere"]).map(obey, ["a"])) == [("a", "A")]
+
+
+@pytest.mark.usefixtures("cluster")
 def test_a_data_set_has_the_same_bytes_as_from_the_local_executor(films, tmp_path):
     (films / "06.mp4").write_text("hang")
     made = {}

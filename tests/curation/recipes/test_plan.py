@@ -106,6 +106,19 @@ def test_somebody_of_the_data_sets_test_split_is_not_added_without_one(tmp_path)
     assert fake_curate([others], tmp_path / "out").new == 1
 
 
+def test_one_clip_on_two_sides_is_refused_whoever_is_said_to_be_in_it(tmp_path):
+    """A second row of the same clip is passed over; not so when it would put the clip into another split."""
+    manifest = {"files": "list.txt", "format": "text", "columns": ["person", "video", "side"]}
+    split = {"of": "side", "names": {"a": "train", "b": "test"}}
+    recipe = {"name": "mine", "videos": "{video}.mp4", "identity": "person", "manifest": manifest, "split": split}
+    rows = "ann x a\nann x a\nbob y b\n"
+    root = Tree({"list.txt": rows, "x.mp4": "kept 1 x", "y.mp4": "kept 1 y"}, {}).write(tmp_path / "root")
+    assert len(plan_recipe(read_recipe(recipe, "mine.yaml"), root, tmp_path / "out").sources) == 2
+    (root / "list.txt").write_text(rows + "eve x b\n")
+    with pytest.raises(S2DError, match=r"mine/x\.mp4 is listed in train and in test; keep each video and clip in one"):
+        plan_recipe(read_recipe(recipe, "mine.yaml"), root, tmp_path / "out")
+
+
 def test_a_list_file_of_the_data_set_makes_the_split(tmp_path):
     split = {"of": "video", "val_file": "lists/val.txt", "test": ["c"], "others": "train"}
     recipe = read_recipe({"name": "mine", "videos": "{video}.mp4", "identity": "video", "split": split}, "mine.yaml")
