@@ -19,8 +19,7 @@ from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
 from s2d.landmarks.retarget import retarget
-from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import load_animator
+from s2d.models.runtime import Runtime, load_runtime
 from s2d.video import VideoWriter
 from s2d.video.writer import CLOCK
 
@@ -52,6 +51,7 @@ def animate(
     out: str | Path,
     *,
     checkpoint: str | Path | None = None,
+    runtime: str | None = None,
     detector: str = "mesh",
     mode: str = "relative",
     side_by_side: bool = False,
@@ -61,7 +61,8 @@ def animate(
     """Animate the largest face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
 
     `driving` is a video, a data set folder or a frames file of one; `track` chooses among its faces (the longest by
-    default). Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on
+    default). Without a `checkpoint` the analytic prior moves the photo; `runtime` is "torch", or "onnx" for a file of
+    `s2d export`, by default what the file's ending says. `mode` is "relative" (the driver's motion on
     the source's face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution;
     its motion is applied to the photo at `size` pixels (default: the face's size in the photo, at most 512).
     `side_by_side` writes source | driving | result. The folder of `out` is made if it is missing.
@@ -70,7 +71,7 @@ def animate(
     no checkpoint, or an `out` that cannot be written; that is found out before the driver is read.
     """
     _check(size, out)
-    model = (load_animator(checkpoint) if checkpoint else Animator(AnimatorConfig())).eval()
+    model, trained = load_runtime(checkpoint, runtime)
     finder = make_detector(detector)
     face = load_source(source, finder, size)
     check_writable(out)
@@ -82,17 +83,17 @@ def animate(
         beside = _driving_panels(driver, face.size) if side_by_side else None
         for result, time in zip(results, _ticking(driver.times), strict=True):
             writer.write(result if beside is None else np.hstack([face.image, next(beside), result]), time)
-    return Animation(Path(out), len(points), driver.fps, face.size, driver.name, checkpoint is not None)
+    return Animation(Path(out), len(points), driver.fps, face.size, driver.name, trained)
 
 
-def render(model: Animator, face: SourceFace, points: Float32) -> Iterator[Image]:
+def render(model: Runtime, face: SourceFace, points: Float32) -> Iterator[Image]:
     """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop."""
     whole, side = geometry.Crop(0, 0, face.size), model.config.size
-    full = _tensor(face.image)
-    small = full if face.size == side else _tensor(whole.image(face.image, side))
-    targets = _normalised(whole.points(points, side), side)
+    full = picture_tensor(face.image)
+    small = full if face.size == side else picture_tensor(whole.image(face.image, side))
+    targets = normalised(whole.points(points, side), side)
     with torch.inference_mode():
-        encoded = model.encode_source(small, _normalised(whole.points(face.points, side), side)[None])
+        encoded = model.encode_source(small, normalised(whole.points(face.points, side), side)[None])
     for start in range(0, len(points), BATCH):
         with torch.inference_mode():
             images = model.render(full, model.drive(encoded, targets[start : start + BATCH]))
@@ -135,9 +136,11 @@ def _driving_panels(driver: Driver, size: int) -> Iterator[Image]:
         yield geometry.Crop(0, 0, driver.size).image(picture, size) if driver.size != size else picture
 
 
-def _tensor(image: Image) -> torch.Tensor:
+def picture_tensor(image: Image) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
 
 
-def _normalised(points: Float32, size: int) -> torch.Tensor:
+def normalised(points: Float32, size: int) -> torch.Tensor:
+    """Points (..., 2) in pixels of a square picture, as the models take them."""
     return torch.from_numpy(geometry.to_normalized(points, size, size).astype(np.float32))

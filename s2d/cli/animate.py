@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="trained weights (.safetensors or .ckpt); without: the prior"
     )
+    parser.add_argument("--runtime", choices=("torch", "onnx"), help="default: onnx for .onnx files of s2d export")
     parser.add_argument("--mode", default="relative", choices=("relative", "absolute"), help="default: relative")
     parser.add_argument("--side-by-side", action="store_true", help="write source | driving | result")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the result (default: the face's, at most 512)")
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
         args.driving,
         args.out,
         checkpoint=args.checkpoint,
+        runtime=args.runtime,
         detector=args.detector,
         mode=args.mode,
         side_by_side=args.side_by_side,
