@@ -98,7 +98,7 @@ def header(model: Animator, trained: bool) -> dict[str, Any]:
 
 def largest_difference(model: Animator, other: OnnxAnimator, example: Example) -> float:
     """Over all outputs, for the whole batch and for each frame alone."""
-    return max(_difference(model, other, example, driving) for driving in (example.driving, *example.driving.split(1)))
+    return max(_difference(model, other, example, driving) for driving in (example.driving, *example.driving[:, None]))
 
 
 def require(name: str, asked: str) -> ModuleType:
