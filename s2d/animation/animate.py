@@ -20,8 +20,7 @@ from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
 from s2d.landmarks.retarget import retarget
-from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import load_animator
+from s2d.models.runtime import Runtime, load_runtime
 from s2d.video import VideoWriter
 from s2d.video.writer import CLOCK
 
@@ -60,6 +59,7 @@ def animate(
     out: str | Path,
     *,
     checkpoint: str | Path | None = None,
+    runtime: str | None = None,
     detector: str = "mesh",
     mode: str = "relative",
     side_by_side: bool = False,
@@ -74,7 +74,8 @@ def animate(
 
     `driving` is a video, a data set folder or a frames file of one; `track` chooses among its faces (the longest by
     default). Or it is a .csv or .npy file of landmarks (`s2d.landmarks.landmark_file`), played at `fps`, by default 25.
-    Without a `checkpoint` the analytic prior moves the photo. `mode` is "relative" (the driver's motion on the source's
+    Without a `checkpoint` the analytic prior moves the photo; `runtime` is "torch", or "onnx" for a file of
+    `s2d export`, by default what the file's ending says. `mode` is "relative" (the driver's motion on the source's
     face shape) or "absolute" (the driver's landmarks as they are). The model runs at its own resolution; its motion is
     applied to the photo at `size` pixels (default: the face's size in the photo, at most 512). `face` 1 is the largest
     of the photo, 2 the next. `side_by_side` writes source | driving | result. `paste_back` writes the whole photo, in
@@ -89,7 +90,7 @@ def animate(
     _check(size, out, face)
     if side_by_side and paste_back:
         raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
-    model = (load_animator(checkpoint) if checkpoint else Animator(AnimatorConfig())).eval()
+    model, trained = load_runtime(checkpoint, runtime)
     finder = make_detector(detector)
     moving = load_source(source, finder, size, face=face, whole=paste_back)
     check_writable(out)
@@ -114,21 +115,21 @@ def animate(
         height=writer.size[1],
         track=driver.name,
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
-        trained=checkpoint is not None,
+        trained=trained,
     )
 
 
-def render(model: Animator, face: SourceFace, points: Float32, *, hold: bool = False) -> Iterator[Image]:
+def render(model: Runtime, face: SourceFace, points: Float32, *, hold: bool = False) -> Iterator[Image]:
     """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop.
 
     With `hold` motion dies away towards the border of the crop, to be laid back into the photo.
     """
     whole, side = geometry.Crop(0, 0, face.size), model.config.size
-    full = _tensor(face.image)
-    small = full if face.size == side else _tensor(whole.image(face.image, side))
-    targets = _normalised(whole.points(points, side), side)
+    full = picture_tensor(face.image)
+    small = full if face.size == side else picture_tensor(whole.image(face.image, side))
+    targets = normalised(whole.points(points, side), side)
     with torch.inference_mode():
-        encoded = model.encode_source(small, _normalised(whole.points(face.points, side), side)[None])
+        encoded = model.encode_source(small, normalised(whole.points(face.points, side), side)[None])
     share = torch.from_numpy(share_within(face.photo, face.crop, side, FADE)) if hold else None
     batch = max(1, min(BATCH, BATCH_PIXELS // face.size**2))
     for start in range(0, len(points), batch):
@@ -181,9 +182,11 @@ def _driving_panels(driver: Driver, size: int) -> Iterator[Image]:
         yield geometry.Crop(0, 0, driver.size).image(picture, size) if driver.size != size else picture
 
 
-def _tensor(image: Image) -> torch.Tensor:
+def picture_tensor(image: Image) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
 
 
-def _normalised(points: Float32, size: int) -> torch.Tensor:
+def normalised(points: Float32, size: int) -> torch.Tensor:
+    """Points (..., 2) in pixels of a square picture, as the models take them."""
     return torch.from_numpy(geometry.to_normalized(points, size, size).astype(np.float32))

@@ -24,6 +24,8 @@ COMMANDS = {
     "synth": "clips of a talking face whose landmarks are known exactly",
     "train": "train the animator on a data set",
     "animate": "animate a face photo by a video or by landmarks",
+    "live": "animate a face photo by a webcam, while it runs",
+    "export": "an animator as an ONNX graph, checked against torch",
     "assets": "list, fetch or verify model files",
     "demo": "the whole path on a built-in sample, ending in one HTML page",
 }

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="trained weights (.safetensors or .ckpt); without: the prior"
     )
+    parser.add_argument("--runtime", choices=("torch", "onnx"), help="default: onnx for .onnx files of s2d export")
     parser.add_argument("--mode", default="relative", choices=("relative", "absolute"), help="default: relative")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--side-by-side", action="store_true", help="write source | driving | result")
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
         args.driving,
         args.out,
         checkpoint=args.checkpoint,
+        runtime=args.runtime,
         detector=args.detector,
         mode=args.mode,
         side_by_side=args.side_by_side,

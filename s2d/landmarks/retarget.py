@@ -29,13 +29,14 @@ MAX_APERTURE_RATIO = 1.6  # wider than any surprise; beyond it the driver's neut
 MIN_APERTURE = 0.02  # of the eye's width: below this the driver never opens its eyes and its ratio says nothing
 
 
-def retarget(source: Floats, driving: Floats, mode: str = "relative") -> Float32:
+def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: Array | None = None) -> Float32:
     """Landmarks that put the driver's motion on the source's face.
 
     `source` (70, 2) and `driving` (T, 70, 2) may be in different pixel units. Returns (T, 70, 2) in the source's
     units; points that the source or the driver never has stay NaN. Mode "relative" moves the source from where it is
     as the driver moves from its neutral face; "absolute" returns the driving landmarks as they are, for a driver
-    whose crop already shows the source's person.
+    whose crop already shows the source's person. `neutral` (70, 2) is the driver's face at rest where it is known
+    already, as in a live picture; by default it is found among the driving frames.
 
     Raises S2DError for an unknown mode or a driver without a single complete face.
     """
@@ -45,7 +46,7 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative") -> Float32
         return np.asarray(driving, dtype=np.float32)
     own: Array = np.asarray(source, dtype=np.float64)
     faces: Array = np.asarray(driving, dtype=np.float64)
-    neutral = neutral_face(faces)
+    neutral = neutral_face(faces) if neutral is None else neutral
     heads = geometry.similarity_fit(np.broadcast_to(neutral[list(RIGID)], faces[:, RIGID].shape), faces[:, RIGID])
     shapes = geometry.apply(geometry.invert(heads), faces)  # each frame's face, in the pose of the neutral one
     to_source = geometry.similarity_fit(neutral[: layout.RIGHT_PUPIL], own[: layout.RIGHT_PUPIL])

@@ -125,7 +125,7 @@ class Animator(nn.Module):
 
     def encode_source(self, source: Tensor, points: Tensor) -> EncodedSource:
         """Everything that does not depend on the driving landmarks."""
-        size, batch = self.config.size, len(source)
+        size, batch = self.config.size, source.shape[0]
         _check("source", source, (batch, 3, size, size))
         _check("points", points, (batch, layout.COUNT, 2))
         side = self.config.size // self.config.motion_stride
@@ -134,9 +134,9 @@ class Animator(nn.Module):
 
     def drive(self, encoded: EncodedSource, driving_points: Tensor) -> AnimatorOutput:
         """Animate an encoded source; one source may serve a whole batch of driving landmarks."""
-        size, count = self.config.size, len(driving_points)
+        size, count = self.config.size, driving_points.shape[0]
         _check("driving_points", driving_points, (count, layout.COUNT, 2))
-        _check("encoded.image", encoded.image, (1 if len(encoded.image) == 1 else count, 3, size, size))
+        _check("encoded.image", encoded.image, (1 if encoded.image.shape[0] == 1 else count, 3, size, size))
         encoded = encoded.expand(count)
         prior = motion_prior(encoded.points, driving_points, size, size)
         heatmaps = part_heatmaps(driving_points, size, size, self.config.heatmap_sigma)
@@ -166,19 +166,24 @@ class Animator(nn.Module):
         return update
 
     def render(self, source: Tensor, output: AnimatorOutput) -> Tensor:
-        """Apply the motion found at size S to the source at any size: (B or 1, 3, H, W) -> (B, 3, H, W) in [0, 1].
+        """Apply the motion found at size S to the source at any size: (B or 1, 3, H, W) -> (B, 3, H, W) in [0, 1]."""
+        return render(source, output.image, output.warped, output.grid)
 
-        `source` shows the same square as the image the output was made from. Pixel centres of both resolutions are
-        half a pixel inside that square, so displacements are rescaled from centre-to-centre units of one to the other.
-        """
-        height, width = source.shape[-2:]
-        size = output.grid.shape[1]
-        displacement = output.grid - identity_grid(size, size, output.grid)
-        scale = [(size - 1) / size * length / (length - 1) for length in (width, height)]
-        fine = _upsample(displacement.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)
-        grid = identity_grid(height, width, fine) + fine * fine.new_tensor(scale)
-        correction = _upsample(output.image - output.warped, height, width)
-        return (warp(source.expand(len(grid), -1, -1, -1), grid) + correction).clamp(0, 1)
+
+def render(source: Tensor, image: Tensor, warped: Tensor, grid: Tensor) -> Tensor:
+    """The three outputs of these names applied to the source at any size: (B or 1, 3, H, W) -> (B, 3, H, W) in [0, 1].
+
+    `source` shows the same square as the image the outputs were made from. Pixel centres of both resolutions are half
+    a pixel inside that square, so displacements are rescaled from centre-to-centre units of one to the other.
+    """
+    height, width = source.shape[-2:]
+    size = grid.shape[1]
+    displacement = grid - identity_grid(size, size, grid)
+    scale = [(size - 1) / size * length / (length - 1) for length in (width, height)]
+    fine = _upsample(displacement.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)
+    sampled = identity_grid(height, width, fine) + fine * fine.new_tensor(scale)
+    correction = _upsample(image - warped, height, width)
+    return (warp(source.expand(len(sampled), -1, -1, -1), sampled) + correction).clamp(0, 1)
 
 
 def _check(name: str, tensor: Tensor, wanted: tuple[int, ...]) -> None:

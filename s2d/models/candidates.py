@@ -35,6 +35,8 @@ RBF_SIGMAS = (0.43, 0.15)  # in face radii, coarse then fine; 0.43 is 0.16 norma
 LID_MIDPOINTS = tuple((a, b) for eye in FITTED_PARTS[:2] for a, b in zip(eye, (*eye[1:], eye[0]), strict=True))
 RBF_RIDGE = 0.05  # noise of single landmarks is smoothed; what the coarse level smooths too much, the fine one mends
 
+NEWTON_STEPS = 16  # one more than needed, see solve_by_products
+
 
 def identity_grid(height: int, width: int, like: Tensor) -> Tensor:
     """The nodes (height, width, 2) of a normalised grid, as `grid_sample(align_corners=True)` counts them."""
@@ -91,7 +93,7 @@ def residual_motion(source: Tensor, driving: Tensor, similarity: Tensor, height:
     known = known_driving & known_source
     left = torch.where(known[..., None], target - apply(similarity, centres), 0.0)
     radius = face_radius(driving)
-    field = torch.zeros(len(centres), height, width, 2, dtype=centres.dtype, device=centres.device)
+    field = torch.zeros(centres.shape[0], height, width, 2, dtype=centres.dtype, device=centres.device)
     for sigma in RBF_SIGMAS:
         weights, fitted = fit_rbf(centres, left, known, sigma * radius)
         field = field + gaussian_field(centres, weights, sigma * radius, height, width).permute(0, 2, 3, 1)
@@ -125,9 +127,26 @@ def fit_rbf(centres: Tensor, values: Tensor, known: Tensor, sigma: Tensor) -> tu
 def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
     """Solve matrix (B, N, N) x = right (B, N, C), symmetric and positive definite.
 
-    Kept apart because it is the one step here that exchange formats such as ONNX have no operator for.
+    Kept apart because it is the one step here that exchange formats such as ONNX have no operator for: while
+    `torch.export` traces, matrix products alone do it, equal to the factorisation but for rounding.
     """
+    if torch.compiler.is_exporting():
+        return solve_by_products(matrix, right)
     return torch.cholesky_solve(right, torch.linalg.cholesky(matrix))
+
+
+def solve_by_products(matrix: Tensor, right: Tensor) -> Tensor:
+    """`solve_spd` by Newton's iteration for the inverse, X <- X (2 I - A X), which squares the error at every step.
+
+    From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 80 landmarks |A| is at most 81.05
+    and the eigenvalues at least the ridge, so that 15 steps reach the precision of float32 for any landmarks.
+    """
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    inverse = identity / matrix.abs().sum(-1).amax(-1)[:, None, None]
+    for _ in range(NEWTON_STEPS):
+        inverse = inverse @ (2 * identity - matrix @ inverse)
+    solution = inverse @ right
+    return solution + inverse @ (right - matrix @ solution)
 
 
 def _displacement(matrix: Tensor, grid: Tensor) -> Tensor:

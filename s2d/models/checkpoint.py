@@ -117,12 +117,12 @@ def _config(path: Path, content: Any) -> AnimatorConfig:  # noqa: ANN401 - JSON,
     if content.get("layout") != layout.NAME:
         raise _refusal(path, f"it was trained on the landmark layout {content.get('layout')!r}, not {layout.NAME}")
     config, data = content.get("config"), content.get("data")
-    if not isinstance(config, dict) or not isinstance(data, dict) or not _fits(config):
+    if not isinstance(config, dict) or not isinstance(data, dict) or not fits(config):
         raise _refusal(path, "its header does not describe an animator")
     return AnimatorConfig(**config)
 
 
-def _fits(config: dict[str, Any]) -> bool:
+def fits(config: dict[str, Any]) -> bool:
     """Whether these are exactly the fields of AnimatorConfig with values of their types."""
     known = {item.name: _TYPES[str(item.type)] for item in fields(AnimatorConfig)}
     return config.keys() == known.keys() and all(type(config[name]) is kind for name, kind in known.items())

@@ -120,7 +120,8 @@ def head_polygon(points: Tensor) -> Tensor:
     polygon = torch.cat([points[:, list(layout.PARTS["jaw"])], brows + HAIRLINE * up[:, None]], dim=1)
     known = torch.isfinite(polygon).all(-1)
     order = torch.arange(polygon.shape[1], device=polygon.device)
-    last = torch.where(known, order, 0).cummax(dim=1).values
+    earlier = known[:, None] & (order <= order[:, None])  # a running maximum, which ONNX has no operator for
+    last = torch.where(earlier, order, 0).amax(-1)
     filled = polygon.gather(1, last[..., None].expand(-1, -1, 2))
     return torch.where(torch.isfinite(filled), filled, _mean(polygon)[:, None])
 

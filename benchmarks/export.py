@@ -1,0 +1,82 @@
+"""Frames a second of the animator alone by torch and by onnxruntime, and of the live preview; prints one JSON object.
+
+    python benchmarks/export.py --sizes 128 256 --threads 2
+    python benchmarks/export.py --sizes 128 --driving some.mp4     # the live preview too, on a real clip
+
+The untrained animator has the architecture and so the speed of a trained one. One frame at a time, as live.
+The models are exported in a temporary folder first, which takes half a minute per size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from s2d.animation.export import example
+from s2d.animation.live import live
+from s2d.animation.source import load_source
+from s2d.images import write_image
+from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.synthetic.clip import astronaut
+from s2d.models.animator import Animator, AnimatorConfig
+from s2d.models.export import Example, export_onnx
+from s2d.models.runtime import OnnxAnimator, Runtime
+
+
+def median_rate(runtime: Runtime, given: Example, runs: int) -> float:
+    """Frames a second of `drive`, by the median run; the source is encoded once where the runtime can."""
+    with torch.inference_mode():
+        encoded = runtime.encode_source(given.source, given.points)
+        seconds = []
+        for index in range(runs + 3):
+            started = time.perf_counter()
+            runtime.drive(encoded, given.driving[index % 2 : index % 2 + 1])
+            seconds.append(time.perf_counter() - started)
+    return 1 / float(np.median(seconds[3:]))  # the first ones warm up
+
+
+def measure(size: int, channels: int, runs: int, driving: Path | None) -> dict[str, object]:
+    """Both runtimes at one size."""
+    model = Animator(AnimatorConfig(size=size, channels=channels, motion_stride=2 if size <= 128 else 4)).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        photo, path = Path(folder) / "astronaut.png", Path(folder) / "model.onnx"
+        write_image(photo, astronaut())
+        given = example(load_source(photo, make_detector(), size))
+        difference = export_onnx(path, model, given, trained=False)
+        exported = OnnxAnimator(path)
+        result: dict[str, object] = {
+            "size": size,
+            "channels": channels,
+            "file_mb": path.stat().st_size / 1e6,
+            "difference": difference,
+            "torch_fps": median_rate(model, given, runs),
+            "onnxruntime_fps": median_rate(exported, given, runs),
+        }
+        if driving is not None:
+            result["live"] = asdict(live(photo, driving=driving, out=Path(folder) / "live.mp4", model=path))
+    return result
+
+
+def main() -> None:
+    """Measure every size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
+    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--driving", type=Path, help="a clip for the live preview")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    results = [measure(size, args.channels, args.runs, args.driving) for size in args.sizes]
+    print(json.dumps({"threads": args.threads, "results": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

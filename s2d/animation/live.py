@@ -1,0 +1,255 @@
+"""A live preview: every frame of a camera, or of a file in its place, detected, aligned, animated and shown at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from s2d import geometry
+from s2d.animation.animate import normalised, picture_tensor
+from s2d.animation.source import SourceFace, load_source
+from s2d.errors import S2DError
+from s2d.files import check_writable
+from s2d.geometry import Array, Float32, Image
+from s2d.landmarks.detectors.base import Detector
+from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.online import OnlineAligner
+from s2d.landmarks.retarget import neutral_face, retarget
+from s2d.models.runtime import Runtime, load_runtime
+from s2d.video import VideoReader, VideoWriter
+
+NEUTRAL_FRAMES = 12  # the driver's face at rest is looked for in so many first frames, half a second
+LOST_SECONDS = 0.5  # a face missed for longer is another one, or elsewhere
+WINDOW = "s2d live (q ends)"
+FPS = 25.0  # declared for a camera's recording; the frames carry their own times
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """What a live preview did, at its real speed."""
+
+    frames: int
+    """Frames read."""
+    animated: int
+    """Frames with a face, which were shown or written."""
+    seconds: float
+    """From the first frame asked for to the last one shown, everything included."""
+    fps: float
+    """Frames read per second of these."""
+    milliseconds: dict[str, float]
+    """Per frame read, by stage: read, detect, align, animate, show."""
+
+
+def live(
+    source: str | Path,
+    *,
+    camera: int = 0,
+    driving: str | Path | None = None,
+    out: str | Path | None = None,
+    model: str | Path | None = None,
+    detector: str = "mesh",
+) -> LiveResult:
+    """Move the largest face of the photo `source` as the largest face before the camera moves, until q or Ctrl-C.
+
+    `driving` is a video file in place of the `camera`, taken as fast as it can be. `out` is an MP4 to write instead of
+    showing a window. `model` is a file of s2d export or a checkpoint; without it the analytic prior moves the photo.
+
+    Raises S2DError for unreadable input, no camera, no window to show in, or a driver without a face.
+    """
+    runtime, _ = load_runtime(model)
+    finder = make_detector(detector)
+    painter = Painter(runtime, load_source(source, finder))
+    if out is None:
+        _check_window()
+    else:
+        check_writable(out)
+    with ExitStack() as stack:
+        frames = _file_frames(driving) if driving is not None else stack.enter_context(_camera_frames(camera))
+        screen = _window() if out is None else _writing(out, painter.face.size)
+        result = _run(frames, LiveFace(finder), painter, stack.enter_context(screen))
+        if not result.animated:
+            asked = f"cannot animate by {driving if driving is not None else f'camera {camera}'}"
+            raise S2DError(asked, "no face was seen", "use a picture with a clearly visible face")
+    return result
+
+
+class Painter:
+    """A source face, made ready once; then one picture per set of landmarks."""
+
+    def __init__(self, model: Runtime, face: SourceFace) -> None:
+        self.face, self._model = face, model
+        self._whole, self._side = geometry.Crop(0, 0, face.size), model.config.size
+        self._full = picture_tensor(face.image)
+        small = picture_tensor(self._whole.image(face.image, self._side))
+        with torch.inference_mode():
+            self._encoded = model.encode_source(small, self._normalised(face.points))
+
+    def paint(self, points: Float32) -> Image:
+        """The source (size, size, 3) with landmarks (70, 2) in pixels of its crop."""
+        with torch.inference_mode():
+            made = self._model.render(self._full, self._model.drive(self._encoded, self._normalised(points)))
+        picture: Image = (made[0] * 255).round().byte().permute(1, 2, 0).numpy()
+        return picture
+
+    def _normalised(self, points: Float32) -> torch.Tensor:
+        return normalised(self._whole.points(points, self._side), self._side)[None]
+
+
+class LiveFace:
+    """The largest face of the frames so far: aligned without delay, its rest taken from the first frames.
+
+    That rest is found anew with each of the NEUTRAL_FRAMES first frames, so that there is motion from the second on;
+    as it settles, the result slides a little during this half second.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector, self._aligner = detector, OnlineAligner(lag=0)
+        self._first: list[Float32] = []
+        self._neutral: Array | None = None
+        self._seen = -np.inf
+
+    def detect(self, frame: Image) -> Float32:
+        """(70, 2) frame pixels; NaN where there is no face."""
+        faces = self._detector.detect([frame])[0]
+        return faces[0].points if faces else np.full((70, 2), np.nan, np.float32)
+
+    def align(self, frame: Image, raw: Float32, moment: float) -> Float32 | None:
+        """Aligned landmarks, or None where no face is being followed."""
+        if np.isfinite(raw).any():
+            if moment - self._seen > LOST_SECONDS:
+                self._aligner.reset()
+            self._seen = moment
+        elif moment - self._seen > LOST_SECONDS:
+            return None
+        found = self._aligner.update(frame, raw, moment)
+        return None if found is None else found.points
+
+    def retarget(self, source: Float32, points: Float32) -> Float32:
+        """The driver's motion from its rest, on the source's face."""
+        if len(self._first) < NEUTRAL_FRAMES:
+            self._first.append(points)
+            self._neutral = neutral_face(np.stack(self._first))
+        moved: Float32 = retarget(source, points[None], neutral=self._neutral)[0]
+        return moved
+
+
+class _Stopwatch(Counter[str]):
+    """Seconds by stage."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self[name] += time.perf_counter() - started  # type: ignore[assignment]
+
+
+class _Window:
+    def show(self, picture: Image, _moment: float) -> bool:
+        """False when the user has pressed q."""
+        cv2.imshow(WINDOW, picture[..., ::-1])
+        return cv2.waitKey(1) & 0xFF != ord("q")
+
+
+class _File:
+    def __init__(self, writer: VideoWriter) -> None:
+        self._writer = writer
+        self._start: float | None = None
+
+    def show(self, picture: Image, moment: float) -> bool:
+        """Always True: a file has no keys."""
+        self._start = moment if self._start is None else self._start
+        self._writer.write(picture, moment - self._start)
+        return True
+
+
+def _run(
+    frames: Iterator[tuple[float, Image]], face: LiveFace, painter: Painter, screen: _Window | _File
+) -> LiveResult:
+    watch = _Stopwatch()
+    count = animated = 0
+    started = time.perf_counter()
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how a preview ends
+        while True:
+            with watch.stage("read"):
+                item = next(frames, None)
+            if item is None:
+                break
+            moment, frame = item
+            count += 1
+            with watch.stage("detect"):
+                raw = face.detect(frame)
+            with watch.stage("align"):
+                points = face.align(frame, raw, moment)
+            if points is None:
+                continue
+            with watch.stage("animate"):
+                picture = painter.paint(face.retarget(painter.face.points, points))
+            with watch.stage("show"):
+                going_on = screen.show(picture, moment)
+            animated += 1
+            if not going_on:
+                break
+    seconds = time.perf_counter() - started
+    stages = {name: 1e3 * spent / max(count, 1) for name, spent in watch.items()}
+    return LiveResult(count, animated, seconds, count / max(seconds, 1e-9), stages)
+
+
+def _file_frames(path: str | Path) -> Iterator[tuple[float, Image]]:
+    reader = VideoReader(path)
+    return zip(reader.times.tolist(), reader.frames(), strict=False)
+
+
+@contextmanager
+def _camera_frames(number: int) -> Iterator[Iterator[tuple[float, Image]]]:
+    camera = cv2.VideoCapture(number)
+    try:
+        if not camera.isOpened():
+            remedy = "connect one, choose another by --camera, or give a video by --driving"
+            raise S2DError(f"cannot open camera {number}", "there is none, or it is in use", remedy)
+        yield _shots(camera)
+    finally:
+        camera.release()
+
+
+def _shots(camera: cv2.VideoCapture) -> Iterator[tuple[float, Image]]:
+    started = time.monotonic()
+    while True:
+        good, picture = camera.read()
+        if not good:
+            return
+        yield time.monotonic() - started, np.ascontiguousarray(picture[..., ::-1])
+
+
+def _check_window() -> None:
+    """A window system without a display ends the whole process, so it is not simply tried."""
+    remedy = "write a file with --out"
+    if not cv2.currentUIFramework():
+        raise S2DError("cannot show a window", "this OpenCV is built without windows", remedy)
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise S2DError("cannot show a window", "there is no display", remedy)
+
+
+@contextmanager
+def _window() -> Iterator[_Window | _File]:
+    try:
+        yield _Window()
+    finally:
+        cv2.destroyAllWindows()
+
+
+@contextmanager
+def _writing(out: str | Path, size: int) -> Iterator[_Window | _File]:
+    with VideoWriter(out, size, size, FPS, synthetic=True) as writer:
+        yield _File(writer)

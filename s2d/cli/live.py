@@ -1,0 +1,40 @@
+"""Animate a face photo by a webcam, or by a video file in its place, and say how fast that really was.
+
+examples:
+  s2d live --source face.jpg --model model.onnx
+  s2d live --source face.jpg --driving talking.mp4 --out moving.mp4
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `s2d live`."""
+    parser.add_argument("--source", required=True, metavar="IMAGE", help="photo or painting; its largest face moves")
+    driver = parser.add_mutually_exclusive_group()
+    driver.add_argument("--camera", type=int, default=0, metavar="N", help="number of the webcam (default: 0)")
+    driver.add_argument("--driving", metavar="VIDEO", help="a file in place of the webcam")
+    parser.add_argument("--out", metavar="MP4", help="write a video instead of showing a window")
+    parser.add_argument("--model", metavar="FILE", help="file of s2d export, or a checkpoint; without: the prior")
+    parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run until q, Ctrl-C or the end of the file, then print the frame rate."""
+    from s2d.animation.live import live
+    from s2d.cli.output import emit
+
+    done = live(
+        args.source,
+        camera=args.camera,
+        driving=args.driving,
+        out=args.out,
+        model=args.model,
+        detector=args.detector,
+    )
+    stages = ", ".join(f"{name} {spent:.3g}" for name, spent in done.milliseconds.items())
+    line = f"{done.fps:.1f} frames a second ({done.animated} of {done.frames} frames with a face; ms a frame: {stages})"
+    emit(asdict(done), [line], args.json)

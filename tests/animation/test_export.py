@@ -1,0 +1,118 @@
+"""Exported animators give what torch gives, for any number of frames; other files are refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s2d.animation.animate import animate
+from s2d.animation.export import example, export
+from s2d.animation.source import load_source
+from s2d.cli import main
+from s2d.errors import S2DError
+from s2d.images import write_image
+from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.synthetic import make_clip, write_clip
+from s2d.landmarks.synthetic.clip import astronaut
+from s2d.models.animator import Animator
+from s2d.models.candidates import solve_by_products
+from s2d.models.checkpoint import load_animator, save_animator
+from s2d.models.export import TOLERANCE, export_program, largest_difference
+from s2d.models.runtime import OnnxAnimator
+from s2d.video import VideoReader
+
+onnx = pytest.importorskip("onnx")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An animator whose every layer speaks, and its export."""
+    made = tmp_path_factory.mktemp("export")
+    torch.manual_seed(0)
+    model = Animator()
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
+    save_animator(made / "model.safetensors", model)
+    assert export(made / "model.safetensors", made / "model.onnx")["difference"] <= TOLERANCE
+    write_image(made / "photo.png", astronaut())
+    write_clip(make_clip(frames=10, size=192, variant="fast"), made / "clip.mp4")
+    return made
+
+
+def test_header_says_what_it_is(folder: Path):
+    read = OnnxAnimator(folder / "model.onnx")
+    assert read.trained
+    assert read.config == load_animator(folder / "model.safetensors").config
+
+
+def test_holds_no_path_of_this_machine(folder: Path):
+    assert str(Path(__file__).parents[2]).encode() not in (folder / "model.onnx").read_bytes()
+
+
+@pytest.mark.media
+def test_equals_torch_on_real_faces(folder: Path, media: Path):
+    model, exported = load_animator(folder / "model.safetensors"), OnnxAnimator(folder / "model.onnx")
+    stills = sorted((media / "annotated").glob("*.[jp][pn]*g"))
+    assert stills
+    for still in stills:
+        face = load_source(still, make_detector(), model.config.size)
+        assert largest_difference(model, exported, example(face)) <= TOLERANCE
+
+
+def test_torch_export_gives_the_same(folder: Path):
+    model = load_animator(folder / "model.safetensors")
+    given = example(load_source(folder / "photo.png", make_detector(), model.config.size))
+    program = export_program(model, given).module()
+    with torch.inference_mode():
+        made = program(given.source, given.points, given.driving)
+        right = model(given.source, given.points, given.driving)
+    assert (made[0] - right.image).abs().max() <= TOLERANCE
+
+
+def test_animates_as_torch_does(folder: Path):
+    results = []
+    for checkpoint, runtime in (("model.safetensors", "torch"), ("model.onnx", "onnx")):
+        out = folder / f"{runtime}.mp4"
+        animate(
+            folder / "photo.png", folder / "clip.mp4", out, checkpoint=folder / checkpoint, runtime=runtime, size=64
+        )
+        with VideoReader(out) as reader:
+            results.append(np.stack(list(reader.frames())).astype(float))
+    assert abs(results[0] - results[1]).mean() < 0.5
+
+
+def test_solving_by_products_is_as_exact_as_factorising():
+    points = (
+        torch.rand(4, 80, 2, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([0.01, 0.1, 0.5, 1.0])[:, None, None]
+    )
+    gram = torch.exp(-0.5 * torch.cdist(points, points) ** 2 / 0.16**2) + 0.05 * torch.eye(80)
+    right = gram @ points
+    solution = solve_by_products(gram, right)
+    torch.testing.assert_close(gram @ solution, right, atol=1e-4, rtol=0)
+    exact = torch.linalg.solve(gram.double(), right.double())
+    torch.testing.assert_close(solution.double(), exact, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["random", "foreign", "missing"])
+def test_other_files_are_refused_in_one_line(tmp_path: Path, kind: str):
+    path = tmp_path / "other.onnx"
+    if kind == "random":
+        path.write_bytes(bytes(range(256)))
+    if kind == "foreign":
+        value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+        graph = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["x"], ["y"])], "g", value[:1], value[1:])
+        opset = [onnx.helper.make_opsetid("", 20)]
+        onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    with pytest.raises(S2DError, match={"random": "damaged", "foreign": "another model", "missing": "no such"}[kind]):
+        OnnxAnimator(path)
+
+
+def test_wrong_ending_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    assert main(["export", "--out", str(tmp_path / "model.bin")]) == 1
+    assert "ends in .onnx" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
