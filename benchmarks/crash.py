@@ -179,6 +179,8 @@ def trials(folder: Path, command: Command, inputs: Path, broken: Sequence[Path])
         started = time.monotonic()
         subprocess.run(command(inputs, folder / name), check=True, cwd=ROOT)
         made.append(Trial(command, inputs, before, contents(folder / name), time.monotonic() - started))
+    if made[0].expected != made[1].expected:
+        raise ValueError("a data set that was tried again is not the one that a fresh run makes")
     return made
 
 

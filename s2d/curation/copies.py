@@ -48,16 +48,20 @@ class Copies:
                     self._add(row)
 
     def settle(self, result: Staged) -> Staged:
-        """The same result with its nearest video named; filtered, if it was kept, where that is it or is too near."""
+        """The same result; filtered, if it was kept, where an earlier video is it, or is too near.
+
+        Only then is that video named. In all rows it would depend on what was there before: a video that is tried again
+        after the others would make a data set of other bytes.
+        """
         if result.video["outcome"] != "kept":
             return result
         original = self._by_content.get(_content(result.video))
         if original is not None:
             return _filtered(result, f"same content as {original}", {"reason": DUPLICATE, "value": None, "limit": None})
         nearest = self._nearest(result.video)
-        result = replace(result, video={**result.video, **nearest})
         refusal = self._filters.refused(nearest)
         if refusal is not None:
+            result = replace(result, video={**result.video, **nearest})
             return _filtered(result, f"looks like {nearest['nearest_video']}: {refusal.detail}", refusal.as_dict())
         self._add(result.video)
         return result

@@ -98,7 +98,7 @@ VIDEOS = pa.schema(
         _column("bar_bottom", pa.int32(), "height of the black bar at the bottom", "pixel", nullable=True),
         _column("bar_share", pa.float64(), "part of the picture that black bars cover", "0 to 1", nullable=True),
         _column("fingerprint", pa.string(), "what it looks like: s2d.curation.fingerprint, as hex", nullable=True),
-        _column("nearest_video", pa.string(), "of the videos kept before it, the most similar one", nullable=True),
+        _column("nearest_video", pa.string(), "the kept video that it is a near copy of", nullable=True),
         _column("nearest_distance", pa.float64(), "differing bits of the two fingerprints", "0 to 1", nullable=True),
         _column("tracks", pa.int32(), "tracks kept", "count"),
         _column("track_frames", pa.int64(), "frames in the tracks kept", "count"),

@@ -59,12 +59,10 @@ def test_a_near_copy_is_filtered_with_reason_value_limit_and_its_tracks():
     assert list(copy.frame_tables()) == []
 
 
-def test_others_are_kept_and_say_what_they_are_nearest_to():
-    rows = settled(staged("a", looks(0)), staged("b", looks(1)), staged("c", looks(1, 100)))
-    assert [row["outcome"] for row in rows] == ["kept"] * 3
-    assert "nearest_video" not in rows[0]
-    assert (rows[1]["nearest_video"], rows[2]["nearest_video"]) == ("a", "b")
-    assert rows[1]["nearest_distance"] > 0.4
+def test_others_are_kept_and_are_as_they_would_be_alone():
+    videos = staged("a", looks(0)), staged("b", looks(1)), staged("c", looks(1, 100))
+    assert settled(*videos) == [settled(video)[0] for video in videos]
+    assert settled(videos[0])[0]["outcome"] == "kept"
 
 
 def test_the_limit_is_a_filter_like_others():
@@ -112,10 +110,9 @@ def test_a_clip_of_an_equal_file_is_a_duplicate_whatever_the_filters(tmp_path):
 
 
 def test_of_equally_near_ones_the_first_name_is_given():
-    copies = Copies(parse_filters({"min_nearest_distance": None}))
-    for name in ("m", "c", "x"):
-        copies.settle(staged(name, looks(0)))
-    assert copies.settle(staged("z", looks(0))).video["nearest_video"] == "c"
+    rows = settled(staged("m", looks(0), 10), staged("c", looks(0), 10.6), staged("z", looks(0), 10.3))
+    assert [row["outcome"] for row in rows] == ["kept", "kept", "filtered"]
+    assert rows[2]["nearest_video"] == "c"
 
 
 def test_a_hundred_thousand_videos_are_compared_in_little_time():
