@@ -169,8 +169,8 @@ def test_training_reads_a_url(make_dataset, memory):  # noqa: F811
 def test_a_recipe_on_a_url(memory, tmp_path):
     tree = TREES["celebvhq"]
     for path, content in tree.files.items():
-        memory.pipe_file(f"/root/{path}", content.encode())
-    plan = plan_recipe(load_recipe("celebvhq"), "memory://root", "memory://out")
+        memory.pipe_file(f"/films/{path}", content.encode())
+    plan = plan_recipe(load_recipe("celebvhq"), "memory://films", "memory://out")
     assert {
         source.video.removeprefix("celebvhq/"): (source.identity, source.split) for source in plan.sources
     } == tree.videos
