@@ -38,8 +38,8 @@ from s2d.video import VideoWriter
 FIRST_SEED = 101
 STAGES = {  # functions and methods, by the module through which the product calls them
     "open": ("s2d.curation.worker:file_sha256", "s2d.video.reader:index_video"),
-    "shots": ("s2d.landmarks.extract:ShotDetector.update", "s2d.landmarks.extract:ShotDetector.cuts"),
-    "detect": ("s2d.landmarks.detectors.mesh:MeshDetector.detect",),
+    "shots": ("s2d.video.cuts:ShotDetector.update", "s2d.video.cuts:ShotDetector.cuts"),
+    "detect": ("s2d.landmarks.detectors.mesh:MeshDetector.detect", "s2d.landmarks.detectors.mesh:MeshFollower.detect"),
     "track": ("s2d.landmarks.extract:build_tracks",),
     "flow": ("s2d.landmarks.flow:FlowEngine.view", "s2d.landmarks.flow:FlowEngine.link"),
     "solve": ("s2d.curation.worker:align",),
