@@ -94,21 +94,15 @@ class MeshDetector:
         return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
 
     def search(self, frame: Image, known: Sequence[Fit] = ()) -> list[Fit]:
-        """One fit per face, best first; the `known` ones are taken as they are."""
-        near = self._fits(frame, self._near, known)
-        return near if near or known else self._fits(frame, self._far, known)
-
-    def _fits(self, frame: Image, finder: BlazeFace, known: Sequence[Fit]) -> list[Fit]:
-        new = [
-            self.settle(frame, _region_of_found(found))
-            for found in finder.find(frame, FOUND)
-            if all(_overlap(found.box.reshape(2, 2), fit.vertices) < FOLLOWED for fit in known)
-        ]
-        kept: list[Fit] = []
-        for fit in sorted([*known, *new], key=lambda fit: -fit.logit):
-            if fit.score >= PRESENT and all(_overlap(fit.vertices, other.vertices) < SAME_FACE for other in kept):
-                kept.append(fit)
-        return kept
+        """One fit per face, best first; of the `known` ones, those as they are."""
+        fits: list[Fit] = []
+        for finder in (self._near, self._far):
+            found = finder.find(frame, FOUND)
+            new = [self.settle(frame, _region_of_found(one)) for one in found if _is_new(one, known)]
+            fits = _distinct([*known, *new])
+            if found and fits:
+                break
+        return fits
 
     def settle(self, frame: Image, region: Region) -> Fit:
         """Run the mesh until its region stays; the mean of the last two passes, weighted by their logits.
@@ -181,6 +175,19 @@ class MeshFollower:
         if _change(region, here) > JUMP:
             return self._detector.settle(frame, here)
         return Fit(vertices, (first.logit + second.logit) / 2, _between(region, here, CATCH_UP))
+
+
+def _is_new(found: FoundFace, known: Sequence[Fit]) -> bool:
+    return all(_overlap(found.box.reshape(2, 2), fit.vertices) < FOLLOWED for fit in known)
+
+
+def _distinct(fits: Sequence[Fit]) -> list[Fit]:
+    """Those that are present, best first, without what fits the face of a better one."""
+    kept: list[Fit] = []
+    for fit in sorted(fits, key=lambda fit: -fit.logit):
+        if fit.score >= PRESENT and all(_overlap(fit.vertices, other.vertices) < SAME_FACE for other in kept):
+            kept.append(fit)
+    return kept
 
 
 def _mean_vertices(one: Fit, other: Fit) -> Array:
