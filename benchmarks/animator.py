@@ -1,0 +1,142 @@
+"""The animator against its baselines and other methods: same data, same crops, same seconds, one run; prints JSON.
+
+    python benchmarks/animator.py DATA --held-out ann bob --sheets sheets
+    python benchmarks/animator.py DATA --held-out ann bob --external fomm.py --ablations no-prior --seconds 720
+
+DATA is a folder of `s2d curate`. The animator is trained from scratch for --seconds of processor time on one thread,
+without the held-out identities and without the last fifth of every track. `same` is measured on these last fifths,
+`held_out_identities` on whole tracks of people never seen; the source is always the first frame of the track. Figures
+are means over identities with 95 % bootstrap intervals [mean, low, high]; `ratio` is a method's L1 over another's.
+--external takes a Python file of your own: see benchmarks/external.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from benchmarks.ablation import SWITCHES
+from benchmarks.budget import LEFT_OUT, Plan, Trained, pairs_for, train
+from benchmarks.external import load_external
+from s2d.evaluation.footage import Clip, Part, identities, read_clip, tracks_of
+from s2d.evaluation.methods import BASELINES, Method, animator_method
+from s2d.evaluation.same_identity import picture_figures, reconstruct, summarise
+from s2d.evaluation.sheet import sheet
+from s2d.images import write_image
+from s2d.models.animator import Animator
+from s2d.shards.reader import Dataset, open_dataset
+
+ROWS = 4  # frames of a track in a sheet
+BATCH_OF_OTHERS = 8  # pairs in a batch of an external method
+
+
+def trained_animators(plan: Plan, ablations: Sequence[str], folder: Path) -> dict[str, Trained]:
+    """The animator and its ablations by name."""
+    wanted: Mapping[str, Mapping[str, object]] = {"animator": {}, **{name: SWITCHES[name] for name in ablations}}
+    return {name: train(plan, folder / name, overrides) for name, overrides in wanted.items()}
+
+
+def trained_externals(plan: Plan, files: Sequence[Path]) -> tuple[dict[str, Method], dict[str, object]]:
+    """Other people's methods, and how long they were trained."""
+    methods: dict[str, Method] = {}
+    training: dict[str, object] = {}
+    for file in files:
+        external = load_external(file)
+        steps, began = 0, time.process_time()
+
+        def counted() -> object:
+            nonlocal steps
+            for batch in pairs_for(plan, BATCH_OF_OTHERS):
+                yield batch
+                steps += 1
+
+        external.train(counted(), plan.seconds)
+        seconds = time.process_time() - began
+        methods[external.name] = external.method
+        training[external.name] = {"steps": steps, "seconds": seconds, "seconds_per_step": seconds / max(steps, 1)}
+    return methods, training
+
+
+def measure(
+    dataset: Dataset, track_ids: Sequence[str], part: Part, size: int, methods: Mapping[str, Method],
+    sheets: Path | None, model: Animator,
+) -> dict[str, object]:  # fmt: skip
+    """All methods on these tracks."""
+    rows: dict[str, list[tuple[str, dict[str, float]]]] = {name: [] for name in methods}
+    for track_id in track_ids:
+        clip = read_clip(dataset, track_id, size, part)
+        made = reconstruct(methods, clip)
+        for name, images in made.items():
+            rows[name].append((clip.identity, picture_figures(images, clip)))
+        if sheets is not None:
+            write_sheet(sheets / f"{clip.identity}-{track_id}-{part.start:g}.png", clip, made, model)
+    table = {name: summarise(found) for name, found in rows.items()}
+    people = {name: {row[0]: row[1]["l1"] for row in found} for name, found in rows.items()}
+    return {"tracks": len(track_ids), "methods": table, "ratio": ratios(table), "l1_by_identity": people}
+
+
+def ratios(table: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> dict[str, dict[str, float]]:
+    """L1 of every method over that of the thin-plate spline, and of all others that are no baseline."""
+    references = ["tps", *(name for name in table if name not in BASELINES and name != "animator")]
+    return {
+        f"to_{other}": {name: table[name]["l1"][0] / table[other]["l1"][0] for name in table if name != other}
+        for other in references
+    }
+
+
+def write_sheet(path: Path, clip: Clip, made: Mapping[str, Tensor], model: Animator) -> None:
+    """A few frames of one track, evenly spread."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = np.unique(np.linspace(0, len(clip) - 1, min(ROWS, len(clip))).round().astype(int))
+    write_image(path, sheet(clip, made, model, [int(frame) for frame in frames]))
+
+
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Train everything, measure everything."""
+    plan = Plan(args.data, args.held_out, args.seconds, args.config, args.size)
+    dataset = open_dataset(args.data)
+    held_out = tracks_of(dataset, args.held_out)
+    known = [track for track, who in identities(dataset).items() if who not in args.held_out]
+    others, training = trained_externals(plan, args.external)
+    with tempfile.TemporaryDirectory() as folder:
+        animators = trained_animators(plan, args.ablations, Path(folder) if args.keep is None else args.keep)
+    for name, trained in animators.items():
+        training[name] = {name: getattr(trained, name) for name in ("steps", "seconds", "seconds_per_step")}
+    methods = {**BASELINES, **{n: animator_method(t.model) for n, t in animators.items()}, **others}
+    model = animators["animator"].model
+    return {
+        "data": str(args.data),
+        "size": plan.size,
+        "seconds": plan.seconds,
+        "held_out": list(args.held_out),
+        "training": training,
+        "same": measure(dataset, known, Part(1 - LEFT_OUT, args.frames), plan.size, methods, args.sheets, model),
+        "held_out_identities": measure(dataset, held_out, Part(0, args.frames), plan.size, methods, args.sheets, model),
+    }
+
+
+def main() -> None:
+    """Read the arguments, print the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of s2d curate")
+    parser.add_argument("--held-out", nargs="+", required=True, metavar="NAME", help="identities kept from training")
+    parser.add_argument("--seconds", type=float, default=720, help="processor seconds of training (default: 720)")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--config", default="tiny", help="of s2d train")
+    parser.add_argument("--frames", type=int, default=60, help="driving frames per track, at most")
+    parser.add_argument("--ablations", nargs="+", default=[], choices=tuple(SWITCHES), metavar="NAME")
+    parser.add_argument("--external", nargs="+", type=Path, default=[], metavar="FILE", help="methods of your own")
+    parser.add_argument("--sheets", type=Path, metavar="DIR", help="write contact sheets here")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the trained animators here")
+    print(json.dumps(run(parser.parse_args()), indent=1))
+
+
+if __name__ == "__main__":
+    main()
