@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from s2d.evaluation.footage import Clip
-from s2d.geometry_torch import apply, similarity_fit
+from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models.animator import Animator
 from s2d.models.blocks import resize, warp
@@ -104,11 +104,16 @@ def moving_least_squares(source: Tensor, source_points: Tensor, driving_points: 
     """At every node the similarity that fits the landmarks near it (Schaefer et al. 2006), the border held still."""
     target, centres = _controls(source_points, driving_points)
     nodes = _nodes(source, centres)
-    squared = torch.cdist(nodes, centres).square()
-    weights = 1 / squared.clamp_min(1e-8) ** FALL
-    shape = (*weights.shape, 2)
-    fits = similarity_fit(centres[:, None].expand(shape), target[:, None].expand(shape), weights)
-    return _warped(source, apply(fits, nodes[:, :, None])[:, :, 0] - nodes)
+    weights = 1 / _squared(nodes, centres).clamp_min(1e-8) ** FALL
+    weights = weights / weights.sum(-1, keepdim=True)
+    squares = torch.stack([(centres**2).sum(-1), (centres * target).sum(-1), _cross(centres, target)], -1)
+    means = weights @ torch.cat([centres, target, squares], -1)  # weighted moments: all that a similarity needs
+    at, to = means[..., :2], means[..., 2:4]
+    spread = (means[..., 4] - (at**2).sum(-1)).clamp_min(1e-12)
+    cosine, sine = means[..., 5] - (at * to).sum(-1), means[..., 6] - _cross(at, to)
+    x, y = ((nodes - at) / spread[..., None]).unbind(-1)
+    moved = torch.stack([cosine * x - sine * y, sine * x + cosine * y], -1) + to
+    return _warped(source, moved - nodes)
 
 
 BASELINES: dict[str, Method] = {
@@ -144,8 +149,19 @@ def _border(like: Tensor) -> Tensor:
 
 def _surface(places: Tensor, centres: Tensor) -> Tensor:
     """Bookstein's U(r) = r^2 log r^2 between (B, M, 2) and (B, N, 2): (B, M, N)."""
-    squared = torch.cdist(places, centres, compute_mode="donot_use_mm_for_euclid_dist").square()
+    squared = _squared(places, centres)
     return squared * squared.clamp_min(1e-12).log()
+
+
+def _squared(places: Tensor, centres: Tensor) -> Tensor:
+    """Squared distances between (B, M, 2) and (B, N, 2): (B, M, N)."""
+    x, y = (places[:, :, None, axis] - centres[:, None, :, axis] for axis in (0, 1))
+    return x * x + y * y
+
+
+def _cross(one: Tensor, other: Tensor) -> Tensor:
+    """z of the cross product of (..., 2) and (..., 2)."""
+    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
 
 
 def _nodes(source: Tensor, like: Tensor) -> Tensor:
