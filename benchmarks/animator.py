@@ -19,21 +19,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from torch import Tensor
-
 from benchmarks.ablation import SWITCHES
 from benchmarks.budget import LEFT_OUT, Plan, Trained, pairs_for, train
 from benchmarks.external import load_external
-from s2d.evaluation.footage import Clip, Part, identities, read_clip, tracks_of
+from s2d.evaluation.footage import Part, identities, read_clip, tracks_of
+from s2d.evaluation.interval import by_identity, summarise
 from s2d.evaluation.methods import BASELINES, Method, animator_method
-from s2d.evaluation.same_identity import picture_figures, reconstruct, summarise
-from s2d.evaluation.sheet import sheet
-from s2d.images import write_image
+from s2d.evaluation.run import find_instruments
+from s2d.evaluation.same_identity import Instruments, measure_clip
+from s2d.evaluation.sheet import write_sheet
 from s2d.models.animator import Animator
 from s2d.shards.reader import Dataset, open_dataset
 
-ROWS = 4  # frames of a track in a sheet
 BATCH_OF_OTHERS = 8  # pairs in a batch of an external method
 
 
@@ -66,36 +63,29 @@ def trained_externals(plan: Plan, files: Sequence[Path]) -> tuple[dict[str, Meth
 
 def measure(
     dataset: Dataset, track_ids: Sequence[str], part: Part, size: int, methods: Mapping[str, Method],
-    sheets: Path | None, model: Animator,
+    sheets: Path | None, model: Animator, instruments: Instruments,
 ) -> dict[str, object]:  # fmt: skip
     """All methods on these tracks."""
-    rows: dict[str, list[tuple[str, dict[str, float]]]] = {name: [] for name in methods}
+    rows: dict[str, list[tuple[str, dict[str, float]]]] = {}
     for track_id in track_ids:
         clip = read_clip(dataset, track_id, size, part)
-        made = reconstruct(methods, clip)
-        for name, images in made.items():
-            rows[name].append((clip.identity, picture_figures(images, clip)))
+        made, figures = measure_clip(methods, clip, instruments, {})
+        for name, found in figures.items():
+            rows.setdefault(name, []).append((clip.identity, found))
         if sheets is not None:
-            write_sheet(sheets / f"{clip.identity}-{track_id}-{part.start:g}.png", clip, made, model)
+            write_sheet(sheets / f"{track_id}-from-{part.start:g}.png", clip, made, model)
     table = {name: summarise(found) for name, found in rows.items()}
-    people = {name: {row[0]: row[1]["l1"] for row in found} for name, found in rows.items()}
+    people = {
+        name: by_identity((who, row["l1"]) for who, row in found) for name, found in rows.items() if name in methods
+    }
     return {"tracks": len(track_ids), "methods": table, "ratio": ratios(table), "l1_by_identity": people}
 
 
 def ratios(table: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> dict[str, dict[str, float]]:
     """L1 of every method over that of the thin-plate spline, and of all others that are no baseline."""
-    references = ["tps", *(name for name in table if name not in BASELINES and name != "animator")]
-    return {
-        f"to_{other}": {name: table[name]["l1"][0] / table[other]["l1"][0] for name in table if name != other}
-        for other in references
-    }
-
-
-def write_sheet(path: Path, clip: Clip, made: Mapping[str, Tensor], model: Animator) -> None:
-    """A few frames of one track, evenly spread."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frames = np.unique(np.linspace(0, len(clip) - 1, min(ROWS, len(clip))).round().astype(int))
-    write_image(path, sheet(clip, made, model, [int(frame) for frame in frames]))
+    known = {name: figures["l1"][0] for name, figures in table.items() if "l1" in figures}
+    references = ["tps", *(name for name in known if name not in BASELINES and name != "animator")]
+    return {f"to_{one}": {name: l1 / known[one] for name, l1 in known.items() if name != one} for one in references}
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
@@ -110,15 +100,17 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     for name, trained in animators.items():
         training[name] = {name: getattr(trained, name) for name in ("steps", "seconds", "seconds_per_step")}
     methods = {**BASELINES, **{n: animator_method(t.model) for n, t in animators.items()}, **others}
-    model = animators["animator"].model
+    instruments, notes = find_instruments(str(dataset.metadata["detector"]), args.looks)
+    rest = plan.size, methods, args.sheets, animators["animator"].model, instruments
     return {
         "data": str(args.data),
         "size": plan.size,
         "seconds": plan.seconds,
         "held_out": list(args.held_out),
         "training": training,
-        "same": measure(dataset, known, Part(1 - LEFT_OUT, args.frames), plan.size, methods, args.sheets, model),
-        "held_out_identities": measure(dataset, held_out, Part(0, args.frames), plan.size, methods, args.sheets, model),
+        "same": measure(dataset, known, Part(1 - LEFT_OUT, args.frames), *rest),
+        "held_out_identities": measure(dataset, held_out, Part(0, args.frames), *rest),
+        "notes": notes,
     }
 
 
@@ -131,6 +123,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--config", default="tiny", help="of s2d train")
     parser.add_argument("--frames", type=int, default=60, help="driving frames per track, at most")
+    parser.add_argument("--looks", type=int, default=8, help="frames per track that detectors look at (default: 8)")
     parser.add_argument("--ablations", nargs="+", default=[], choices=tuple(SWITCHES), metavar="NAME")
     parser.add_argument("--external", nargs="+", type=Path, default=[], metavar="FILE", help="methods of your own")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="write contact sheets here")

@@ -50,3 +50,12 @@ def estimate(values: Mapping[str, float], seed: int = 0) -> Estimate:
     draws = np.random.default_rng(seed).integers(len(every), size=(RESAMPLES, len(every)))
     low, high = np.quantile(every[draws].mean(1), [(1 - COVER) / 2, (1 + COVER) / 2])
     return Estimate(float(every.mean()), float(low), float(high))
+
+
+def summarise(rows: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, Estimate]:
+    """Figures of tracks (identity, figures by name) as estimates over identities, by name."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for _, figures in rows for name in figures))
+    return {
+        name: estimate(by_identity((who, figures[name]) for who, figures in rows if name in figures)) for name in names
+    }

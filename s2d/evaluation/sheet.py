@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from s2d.errors import S2DError
 from s2d.evaluation.footage import Clip
 from s2d.geometry import Image
+from s2d.images import write_image
 from s2d.models.animator import Animator
 from s2d.models.candidates import identity_grid
 
 GAP = 2  # white pixels between pictures
 TITLE = 14  # pixels for the names above the columns
+ROWS = 4  # frames of a clip in a sheet
 FULL = 0.3  # displacement, normalised, that is drawn in full colour
 
 
@@ -36,6 +40,16 @@ def sheet(
             output = model(source, clip.source_points.expand(len(chosen), -1, -1), clip.points[chosen])
         columns |= {"foreground": output.foreground.expand(-1, 3, -1, -1), "flow": flow_colours(output.grid)}
     return np.concatenate([_column(name, pictures, zoom) for name, pictures in columns.items()], axis=1)
+
+
+def write_sheet(path: Path, clip: Clip, made: Mapping[str, Tensor], model: Animator | None) -> None:
+    """The sheet of a few frames, evenly spread. Raises S2DError when it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise S2DError(f"cannot write {path}", error.strerror or str(error), "choose another folder") from error
+    frames = np.unique(np.linspace(0, len(clip) - 1, min(ROWS, len(clip))).round().astype(int))
+    write_image(path, sheet(clip, made, model, frames.tolist()))
 
 
 def flow_colours(grid: Tensor) -> Tensor:
