@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.ablation import SWITCHES
+from benchmarks.ablation import FULL, SWITCHES
 from benchmarks.budget import LEFT_OUT, Plan, Trained, pairs_for, train
 from benchmarks.external import load_external
 from s2d.evaluation.footage import Part, identities, read_clip, tracks_of
@@ -124,7 +124,9 @@ def main() -> None:
     parser.add_argument("--config", default="tiny", help="of s2d train")
     parser.add_argument("--frames", type=int, default=60, help="driving frames per track, at most")
     parser.add_argument("--looks", type=int, default=8, help="frames per track that detectors look at (default: 8)")
-    parser.add_argument("--ablations", nargs="+", default=[], choices=tuple(SWITCHES), metavar="NAME")
+    parser.add_argument(
+        "--ablations", nargs="+", default=[], choices=[name for name in SWITCHES if name != FULL], metavar="NAME"
+    )
     parser.add_argument("--external", nargs="+", type=Path, default=[], metavar="FILE", help="methods of your own")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="write contact sheets here")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the trained animators here")

@@ -17,6 +17,7 @@ from s2d.models.animator import Animator
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.run import Run, TrainingCLI, config_path, quiet_lightning
 from s2d.training.sampling import StreamSampler
+from s2d.training.split import Span
 
 LEFT_OUT = 0.2  # of every training track, at its end: what the same people are tested on
 
@@ -93,8 +94,15 @@ def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) 
 
 def leave_ends_out(data: FaceDataModule) -> None:
     """Take the last fifth of every training track away from a data module that is set up."""
-    pairs = data.training_pairs
-    pairs.spans = [replace(span, stop=max(2, round((1 - LEFT_OUT) * span.stop))) for span in pairs.spans]
+    data.training_pairs.spans = _shortened(data.training_pairs.spans)
+
+
+def _shortened(spans: Sequence[Any]) -> list[Any]:
+    """Spans, or lists of them where there are several data sets, without their last fifth."""
+    return [
+        replace(span, stop=max(2, round((1 - LEFT_OUT) * span.stop))) if isinstance(span, Span) else _shortened(span)
+        for span in spans
+    ]
 
 
 def pairs_for(plan: Plan, batch_size: int) -> Iterator[dict[str, Tensor]]:
@@ -106,6 +114,6 @@ def pairs_for(plan: Plan, batch_size: int) -> Iterator[dict[str, Tensor]]:
     endless = StreamSampler(10**12, lambda: 0)
     began = time.process_time()
     for batch in DataLoader(data.training_pairs, batch_size, sampler=endless, drop_last=True):
-        yield batch
+        yield data.on_after_batch_transfer(batch, 0)
         if time.process_time() - began >= plan.seconds:
             return

@@ -104,7 +104,7 @@ def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:
         values = {method: _mean(figures.get(name)) for method, figures in methods.items()}
         known = {method: value for method, value in values.items() if value is not None}
         if known:
-            winners = best(name, {method: value for method, value in known.items() if method != "truth"})
+            winners = best(name, known)
             cells = [
                 "-" if value is None else f"{'*' * (method in winners)}{value:.3g}" for method, value in values.items()
             ]

@@ -21,7 +21,7 @@ from s2d.landmarks.expression import lid_apertures, pupil_offsets
 
 SIDE = 256  # pixels: every picture is looked at, and every distance given, at this size
 OPEN = 0.09  # lid opening over the inter-ocular distance from which a pupil can be seen
-NOISE_QUALITY = 80  # of the JPEG that the truth goes through for the noise floor
+NOISE_QUALITY = 95  # of the JPEG that the truth goes through for the noise floor: what data sets store
 
 
 def as_pictures(images: Tensor, side: int = SIDE) -> list[Image]:

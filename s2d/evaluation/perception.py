@@ -5,6 +5,7 @@ The features of a clip's true frames are worked out once and serve every method.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 
 import torch
@@ -57,7 +58,9 @@ class Distribution:
 
     def __init__(self) -> None:
         width = Features(torch.zeros(1, 3, 32, 32)).pooled.shape[1]
-        self._kid = KernelInceptionDistance(feature=_Given(width), subsets=SUBSETS, subset_size=SUBSET)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
+            self._kid = KernelInceptionDistance(feature=_Given(width), subsets=SUBSETS, subset_size=SUBSET)
         self._fid = FrechetInceptionDistance(feature=_Given(width))
         self._frames = 0
 

@@ -135,7 +135,7 @@ def _same(session: _Session) -> dict[str, Any]:
     for track in progress.track(session.tracks, "reconstructing tracks", len(session.tracks)):
         clip = session.clip(track)
         made, figures = same_identity.measure_clip(methods, clip, instruments, distributions)
-        _add(rows, clip.identity, figures)
+        add_rows(rows, clip.identity, figures)
         _draw(session, clip, made)
     table: dict[str, dict[str, Any]] = {name: dict(summarise(found)) for name, found in rows.items()}
     for name, distribution in distributions.items():
@@ -150,7 +150,7 @@ def _temporal(session: _Session) -> dict[str, Any]:
     rows: Rows = {}
     for track in progress.track(session.tracks, "animating tracks", len(session.tracks)):
         clip = session.clip(track)
-        _add(rows, clip.identity, temporal.measure_clip(session.methods, clip, witness))
+        add_rows(rows, clip.identity, temporal.measure_clip(session.methods, clip, witness))
     return {"methods": {name: summarise(found) for name, found in rows.items()}, "notes": notes}
 
 
@@ -167,12 +167,13 @@ def _cross(session: _Session) -> dict[str, Any]:
     for source, driver in progress.track(pairs, "animating pairs", len(pairs)):
         for mode, rows in modes.items():
             pairing = cross_identity.Pairing(source, driver, mode)
-            _add(rows, source.identity, cross_identity.measure_pair(session.methods, pairing, instruments))
+            add_rows(rows, source.identity, cross_identity.measure_pair(session.methods, pairing, instruments))
     table = {mode: {name: summarise(found) for name, found in rows.items()} for mode, rows in modes.items()}
     return {"modes": table, "pairs": len(pairs), "notes": notes}
 
 
-def _add(rows: Rows, identity: str, figures: Mapping[str, Mapping[str, float]]) -> None:
+def add_rows(rows: Rows, identity: str, figures: Mapping[str, Mapping[str, float]]) -> None:
+    """A track's figures by method, beside those of the tracks before."""
     for name, found in figures.items():
         rows.setdefault(name, []).append((identity, found))
 
