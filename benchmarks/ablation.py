@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--config", default="tiny", help="of s2d train")
     parser.add_argument("--frames", type=int, default=40, help="driving frames per track and protocol, at most")
-    parser.add_argument("--looks", type=int, default=8, help="frames per track that detectors look at (default: 8)")
+    parser.add_argument("--looks", type=int, default=6, help="frames per track that detectors look at (default: 6)")
     print(json.dumps(run(parser.parse_args()), indent=1))
 
 

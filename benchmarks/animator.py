@@ -123,10 +123,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--config", default="tiny", help="of s2d train")
     parser.add_argument("--frames", type=int, default=60, help="driving frames per track, at most")
-    parser.add_argument("--looks", type=int, default=8, help="frames per track that detectors look at (default: 8)")
-    parser.add_argument(
-        "--ablations", nargs="+", default=[], choices=[name for name in SWITCHES if name != FULL], metavar="NAME"
-    )
+    parser.add_argument("--looks", type=int, default=6, help="frames per track that detectors look at (default: 6)")
+    switches = [name for name in SWITCHES if name != FULL]
+    parser.add_argument("--ablations", nargs="+", default=[], choices=switches, help="train these too")
     parser.add_argument("--external", nargs="+", type=Path, default=[], metavar="FILE", help="methods of your own")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="write contact sheets here")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the trained animators here")

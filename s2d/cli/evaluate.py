@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--looks",
         type=at_least(0),
-        default=8,
+        default=6,
         metavar="N",
-        help="frames per track that detectors look at in protocol same: AKD, pupils, lids, identity (default: 8)",
+        help="frames per track that detectors look at in protocol same: AKD, pupils, lids, identity (default: 6)",
     )
     parser.add_argument(
         "--most", type=at_least(1), default=20, metavar="N", help="tracks or pairs, evenly spread (default: 20)"

@@ -25,7 +25,6 @@ BATCH = 16  # frames at a time
 NODES = 64  # of the grid on which the thin-plate spline and moving least squares are worked out, per side at most
 ANCHORS = 4  # intervals per side between the anchors on the border of the picture, which stay where they are
 STIFFNESS = 1e-3  # of the thin-plate spline: noise of single landmarks is not followed to the last digit
-FALL = 1.0  # exponent of the squared distance in the weights of moving least squares
 
 
 @dataclass(frozen=True)
@@ -101,10 +100,13 @@ def thin_plate_spline(source: Tensor, source_points: Tensor, driving_points: Ten
 
 
 def moving_least_squares(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
-    """At every node the similarity that fits the landmarks near it (Schaefer et al. 2006), the border held still."""
+    """At every node the similarity that fits the landmarks near it (Schaefer et al. 2006), the border held still.
+
+    Near is: with a weight of 1 / squared distance.
+    """
     target, centres = _controls(source_points, driving_points)
     nodes = _nodes(source, centres)
-    weights = 1 / _squared(nodes, centres).clamp_min(1e-8) ** FALL
+    weights = _squared(nodes, centres).clamp_min_(1e-8).reciprocal_()
     weights = weights / weights.sum(-1, keepdim=True)
     squares = torch.stack([(centres**2).sum(-1), (centres * target).sum(-1), _cross(centres, target)], -1)
     means = weights @ torch.cat([centres, target, squares], -1)  # weighted moments: all that a similarity needs
@@ -155,8 +157,8 @@ def _surface(places: Tensor, centres: Tensor) -> Tensor:
 
 def _squared(places: Tensor, centres: Tensor) -> Tensor:
     """Squared distances between (B, M, 2) and (B, N, 2): (B, M, N)."""
-    x, y = (places[:, :, None, axis] - centres[:, None, :, axis] for axis in (0, 1))
-    return x * x + y * y
+    lengths = (places**2).sum(-1)[:, :, None] + (centres**2).sum(-1)[:, None]
+    return torch.baddbmm(lengths, places, centres.mT, alpha=-2).clamp_min(0)  # float64: exact enough
 
 
 def _cross(one: Tensor, other: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Options:
 
     frames: int = 60
     """Driving frames per track, at most."""
-    looks: int = 8
+    looks: int = 6
     """Of these, frames that detectors look at in protocol `same`; 0 for no detectors."""
     people: Sequence[str] | None = None
     """Identities; everyone when None, or the published test or validation split where there is one."""

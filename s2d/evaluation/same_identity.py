@@ -20,7 +20,7 @@ from s2d.evaluation.perception import Distribution, Features, Lpips
 from s2d.evaluation.regions import regions
 
 Figures = dict[str, float]
-EMBEDDED = 3  # frames per track whose identity is measured: the network takes as long as all the rest
+EMBEDDED = 2  # frames per track whose identity is measured: the network takes as long as all the rest
 
 
 @dataclass(frozen=True)
