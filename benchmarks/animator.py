@@ -5,7 +5,8 @@
 
 DATA is a folder of `s2d curate`. The animator is trained from scratch for --seconds of processor time on one thread,
 without the held-out identities and without the last fifth of every track. `same` is measured on these last fifths,
-`held_out_identities` on whole tracks of people never seen; the source is always the first frame of the track. Figures
+`held_out_identities` on whole tracks of people never seen; the source is always the first frame of the track.
+`cross_identity` moves these people's pictures by one another's tracks, relative to the driver's face at rest. Figures
 are means over identities with 95 % bootstrap intervals [mean, low, high]; `ratio` is a method's L1 over another's.
 --external takes a Python file of your own: see benchmarks/external.py.
 """
@@ -22,10 +23,11 @@ from pathlib import Path
 from benchmarks.ablation import FULL, SWITCHES
 from benchmarks.budget import LEFT_OUT, Plan, Trained, pairs_for, train
 from benchmarks.external import load_external
+from s2d.evaluation.cross_identity import Pairing, measure_pair, pairings
 from s2d.evaluation.footage import Part, identities, read_clip, tracks_of
 from s2d.evaluation.interval import by_identity, summarise
 from s2d.evaluation.methods import BASELINES, Method, animator_method
-from s2d.evaluation.run import find_instruments
+from s2d.evaluation.run import Rows, add_rows, find_instruments
 from s2d.evaluation.same_identity import Instruments, measure_clip
 from s2d.evaluation.sheet import write_sheet
 from s2d.models.animator import Animator
@@ -81,6 +83,19 @@ def measure(
     return {"tracks": len(track_ids), "methods": table, "ratio": ratios(table), "l1_by_identity": people}
 
 
+def measure_cross(
+    dataset: Dataset, track_ids: Sequence[str], part: Part, size: int, methods: Mapping[str, Method], most: int
+) -> dict[str, object]:
+    """All methods on pairs of these tracks, a source and another person who drives it; nothing for a single person."""
+    instruments, _ = find_instruments("dlib", 1)
+    clips = [read_clip(dataset, track, size, part) for track in track_ids]
+    pairs = pairings(clips, most)
+    rows: Rows = {}
+    for source, driver in pairs:
+        add_rows(rows, source.identity, measure_pair(methods, Pairing(source, driver, "relative"), instruments))
+    return {"pairs": len(pairs), "methods": {name: summarise(found) for name, found in rows.items()}}
+
+
 def ratios(table: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> dict[str, dict[str, float]]:
     """L1 of every method over that of the thin-plate spline, and of all others that are no baseline."""
     known = {name: figures["l1"][0] for name, figures in table.items() if "l1" in figures}
@@ -110,6 +125,7 @@ def run(args: argparse.Namespace) -> dict[str, object]:
         "training": training,
         "same": measure(dataset, known, Part(1 - LEFT_OUT, args.frames), *rest),
         "held_out_identities": measure(dataset, held_out, Part(0, args.frames), *rest),
+        "cross_identity": measure_cross(dataset, held_out, Part(0, args.cross_frames), plan.size, methods, args.pairs),
         "notes": notes,
     }
 
@@ -123,6 +139,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--config", default="tiny", help="of s2d train")
     parser.add_argument("--frames", type=int, default=60, help="driving frames per track, at most")
+    parser.add_argument("--pairs", type=int, default=12, help="of held-out people, for cross-identity, at most")
+    parser.add_argument("--cross-frames", type=int, default=30, help="driving frames per pair, at most")
     parser.add_argument("--looks", type=int, default=6, help="frames per track that detectors look at (default: 6)")
     switches = [name for name in SWITCHES if name != FULL]
     parser.add_argument("--ablations", nargs="+", default=[], choices=switches, help="train these too")

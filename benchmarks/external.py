@@ -8,7 +8,7 @@ The file defines
 `driving_points` (B, 70, 2) normalised; the same pairs, crops and augmentation as the animator's. It ends when
 `seconds` of processor time are used up. `animate` is given one source (3, S, S), (70, 2), N driving frames
 (N, 3, S, S), (N, 70, 2) and the driver's first frame (3, S, S), which is the source itself where a person drives
-their own picture.
+their own picture; where another person drives, driving_points are already on the source's face.
 """
 
 from __future__ import annotations

@@ -35,20 +35,23 @@ def external(tmp_path: Path) -> Path:
 
 def test_everything_is_trained_and_measured(make_dataset: DatasetMaker, external: Path, tmp_path: Path) -> None:
     args = Namespace(
-        data=make_dataset(frames=20), held_out=["cleo"], seconds=0.5, size=32, config="tiny", frames=3, looks=0,
+        data=make_dataset(frames=20), held_out=["bob", "cleo"], seconds=0.5, size=32, config="tiny", frames=3, looks=0,
         ablations=["raw-landmarks"], external=[external], sheets=tmp_path / "sheets", keep=tmp_path / "kept",
+        pairs=2, cross_frames=3,
     )  # fmt: skip
     result = animator.run(args)
     names = {"copy", "similarity", "tps", "mls", "prior", "animator", "raw-landmarks", "mean"}
     assert set(result["training"]) == {"animator", "raw-landmarks", "mean"}
     assert all(one["steps"] >= 1 and one["seconds_per_step"] > 0 for one in result["training"].values())
-    for part, people in (("same", {"ann", "bob"}), ("held_out_identities", {"cleo"})):
+    for part, people in (("same", {"ann"}), ("held_out_identities", {"bob", "cleo"})):
         found = result[part]
         assert set(found["methods"]) == names
         assert set(found["l1_by_identity"]["tps"]) == people
         assert found["ratio"]["to_mean"]["animator"] < 1
         l1 = {name: figures["l1"].mean for name, figures in found["methods"].items()}
         assert found["ratio"]["to_tps"]["mls"] == pytest.approx(l1["mls"] / l1["tps"])
+    assert result["cross_identity"]["pairs"] == 2
+    assert set(result["cross_identity"]["methods"]) == names
     assert len(list((tmp_path / "sheets").iterdir())) == 3
     assert (tmp_path / "kept" / "animator" / "model.safetensors").is_file()
 
