@@ -39,6 +39,8 @@ class AnimatorConfig:
     """Channels of the motion network at its own full resolution."""
     motion_stride: int = 2
     """Image size over grid size of the motion network: 2 resolves lids better, 4 is four times cheaper."""
+    residual_reach: float = 0.25
+    """Largest flow that the motion network adds, normalised: an eighth of the image's width, as shoulders move."""
     heatmap_sigma: float = 0.04
     """Width of the drawn landmarks in normalised units (the image is 2 wide)."""
 
@@ -51,6 +53,7 @@ class AnimatorConfig:
             "levels": step > 0,
             "motion_stride": self.motion_stride in (1, 2, 4, 8),
             "bottleneck": self.bottleneck >= 0,
+            "residual_reach": self.residual_reach > 0,
             "heatmap_sigma": self.heatmap_sigma > 0,
             "size": step > 0 and self.size >= step and self.size % step == 0,
         }
@@ -113,7 +116,7 @@ class Animator(nn.Module):
         super().__init__()
         self.config = config or AnimatorConfig()
         self.encoder = Encoder(self.config.channels, self.config.levels)
-        self.motion = motion.MotionNetwork(self.config.motion_channels)
+        self.motion = motion.MotionNetwork(self.config.motion_channels, self.config.residual_reach)
         self.decoder = Decoder(self.config.channels, self.config.levels, self.config.bottleneck)
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
