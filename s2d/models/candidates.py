@@ -105,7 +105,9 @@ def landmark_motion(
     by halves, as in a thin-plate spline. A fine level of radial basis functions adds what the smooth one leaves at lids
     and lips. A point that is not known on either side has no weight and disturbs no other.
     """
-    places, ends = (torch.cat([_anchors(p), o], dim=1) for p, o in ((driving, driving_outline), (source, source_outline)))
+    places, ends = (
+        torch.cat([_anchors(p), o], dim=1) for p, o in ((driving, driving_outline), (source, source_outline))
+    )
     known = torch.isfinite(places + ends).all(-1)
     places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
     smooth, fitted = _smooth_motion(places, ends - places, known, driving_outline.shape[1])

@@ -27,7 +27,7 @@ class Judgement(NamedTuple):
 
 
 class PatchDiscriminator(nn.Module):
-    """Halves the picture `levels` times; with the default of 3 a patch is 34 pixels wide."""
+    """Halves the picture `levels` times; with the default of 3 a patch is 38 pixels wide."""
 
     def __init__(self, channels: int, levels: int = 3) -> None:
         super().__init__()
