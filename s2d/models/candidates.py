@@ -81,7 +81,7 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     grid = identity_grid(height, width, driving)
     similarity = head_similarity(source, driving)
     rigid = _displacement(similarity, grid)
-    nothing = driving.new_zeros(len(driving), 0, 2)
+    nothing = driving.new_zeros(driving.shape[0], 0, 2)
     head = landmark_motion(source, driving, nothing, nothing, height, width)
     skull = landmark_motion(source, driving, skull_outline(source), skull_outline(driving), height, width)
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
@@ -105,9 +105,8 @@ def landmark_motion(
     by halves, as in a thin-plate spline. A fine level of radial basis functions adds what the smooth one leaves at lids
     and lips. A point that is not known on either side has no weight and disturbs no other.
     """
-    places, ends = (
-        torch.cat([_anchors(p), o], dim=1) for p, o in ((driving, driving_outline), (source, source_outline))
-    )
+    pairs = ((driving, driving_outline), (source, source_outline))
+    places, ends = (torch.cat([_anchors(points), outline], dim=1) for points, outline in pairs)
     known = torch.isfinite(places + ends).all(-1)
     places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
     smooth, fitted = _smooth_motion(places, ends - places, known, driving_outline.shape[1])
@@ -120,8 +119,8 @@ def landmark_motion(
 
 
 def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, outline: int) -> tuple[Tensor, Tensor]:
-    """The smooth level on its own coarse grid (B, 2, n, n), and at the places (B, N, 2); the last are the outline's."""
-    border = _border(places).expand(len(places), -1, -1)
+    """The smooth level on its own coarse grid (B, 2, n, n) and at the places (B, N, 2), the outline last."""
+    border = _border(places).expand(places.shape[0], -1, -1)
     nodes = torch.cat([places, border], dim=1)
     values = torch.cat([moved, torch.zeros_like(border)], dim=1)
     used = torch.cat([known, known.new_ones(border.shape[:2])], dim=1)
@@ -131,7 +130,7 @@ def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, outline: int) -
     ridge = ridge + (~used).to(gram)  # keeps the rows of unknown points invertible
     weights = solve_spd(gram + torch.diag_embed(ridge), values)
     grid = identity_grid(COARSE_NODES, COARSE_NODES, places).reshape(1, -1, 2)
-    field = (matern(grid, nodes) @ weights).reshape(len(places), COARSE_NODES, COARSE_NODES, 2)
+    field = (matern(grid, nodes) @ weights).reshape(places.shape[0], COARSE_NODES, COARSE_NODES, 2)
     return field.permute(0, 3, 1, 2), (gram @ weights)[:, : places.shape[1]]
 
 
@@ -186,7 +185,7 @@ def solve_by_products(matrix: Tensor, right: Tensor) -> Tensor:
     """`solve_spd` by Newton's iteration for the inverse, X <- X (2 I - A X), which squares the error at every step.
 
     From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 80 landmarks, outline and border,
-    |A| is at most 106 and the eigenvalues at least 0.01, so that 18 steps reach the precision of float32 for any landmarks.
+    |A| is at most 106 and the eigenvalues at least 0.01: 18 steps reach the precision of float32 for any landmarks.
     """
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     inverse = identity / matrix.abs().sum(-1).amax(-1)[:, None, None]

@@ -6,6 +6,7 @@ spectral normalisation (Miyato et al. 2018), conditioned on the driving landmark
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -32,7 +33,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, channels: int, levels: int = 3) -> None:
         super().__init__()
         sizes = [3 + PART_COUNT, *widths(channels, levels)]
-        convs = [nn.Conv2d(a, b, 4, 2, padding=1) for a, b in zip(sizes, sizes[1:], strict=False)]
+        convs = [nn.Conv2d(a, b, 4, 2, padding=1) for a, b in pairwise(sizes)]
         last = nn.Conv2d(sizes[-1], 1, 3, padding=1)
         for conv in (*convs, last):
             initialise(conv)

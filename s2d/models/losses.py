@@ -106,7 +106,7 @@ def cycle_loss(there: Tensor, back: Tensor, weights: Tensor) -> Tensor:
     there, back (B, H, W, 2): grids from driving to source and from source to driving.
     """
     returned = warp(back.permute(0, 3, 1, 2), there).permute(0, 2, 3, 1)
-    home = identity_grid(*there.shape[1:3], there)
+    home = identity_grid(there.shape[1], there.shape[2], there)
     missed = (returned - home).abs().sum(-1)[:, None]
     return (missed * weights).sum() / weights.sum().clamp(min=1.0)
 
@@ -126,7 +126,7 @@ def hinge_generator(fake: Tensor) -> Tensor:
 
 
 def feature_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of the discriminator's features, mean over layers (Wang et al. 2018, pix2pixHD, eq. 4)."""
+    """Mean absolute difference of a discriminator's features, mean over layers (pix2pixHD, Wang et al. 2018, eq. 4)."""
     return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(fake, real, strict=True)]).mean()
 
 

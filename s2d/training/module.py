@@ -111,7 +111,7 @@ class AnimatorModule(pl.LightningModule):
     ) -> dict[str, Tensor]:
         if self.global_step < self.objective.weights.adversarial_start:
             # part of the sum all the same: DDP waits for the gradient of every parameter
-            return {"discriminator": sum(p.sum() for p in discriminator.parameters()) * 0.0}
+            return {"discriminator": 0.0 * torch.stack([p.sum() for p in discriminator.parameters()]).sum()}
         size = output.image.shape[-1]
         heatmaps = part_heatmaps(batch["driving_points"], size, size, self.animator.config.heatmap_sigma)
         return self.objective.compete(discriminator, output.image, batch["driving"], heatmaps)

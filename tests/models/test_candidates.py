@@ -140,7 +140,7 @@ def test_an_unknown_pupil_moves_as_the_head(face, motions, side):
 
 
 def test_unknown_landmarks_do_not_disturb_the_others(face, turn):
-    """Without the whole right eye and some of the jaw, a similarity is still recovered at the landmarks that are known."""
+    """Without the right eye and some of the jaw, a similarity is still recovered at the landmarks that are known."""
     driving = turn(face, -15, 1.1, (0.05, 0.0))
     broken = driving.clone()
     unknown = [*layout.PARTS["right_eye"], 0, 1, 2]
