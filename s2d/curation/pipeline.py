@@ -9,13 +9,13 @@ groups of that order, and a later run carries on with the next.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2d import progress
-from s2d.curation.config import CurationConfig
+from s2d.curation.config import CurationConfig, difference
 from s2d.curation.copies import Copies
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.limits import Filters, parse_filters
@@ -141,20 +141,12 @@ def _known_videos(out: Location, provenance: Provenance) -> list[dict[str, Any]]
         part = read_part(part_path(out, "videos", shard), KNOWN)
         metadata = read_metadata(part.schema)
         if metadata.get("config_hash") != provenance.config_hash:
-            why = _difference(metadata.get("config", {}), provenance.settings())
-            raise S2DError(f"cannot add to {out}", why, "give the same settings, or another --out")
+            why = difference(metadata.get("config", {}), provenance.settings())
+            raise S2DError(
+                f"cannot add to {out}", why, f"give the same (`s2d inspect {out}` shows them), or another --out"
+            )
         known += part.to_pylist()
     return known
-
-
-def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """The first setting that differs, in words."""
-    for name in sorted({*theirs, *ours}):
-        was, now = theirs.get(name), ours.get(name)
-        if was != now:
-            plain = isinstance(was, (int, float, str)) and isinstance(now, (int, float, str))
-            return f"it was made with {name} {was}, this run has {now}" if plain else f"it was made with another {name}"
-    return "it was made with other settings"
 
 
 def _remove_orphans(out: Location) -> None:
