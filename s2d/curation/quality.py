@@ -14,8 +14,8 @@ import numpy as np
 from s2d.geometry import Array, Floats, Image, apply, similarity_fit
 from s2d.landmarks import expression, layout
 from s2d.landmarks.alignment import Aligned
-from s2d.landmarks.jitter import acceleration
 from s2d.landmarks.tracking import Track
+from s2d.landmarks.trembling import acceleration
 
 VERSION = "3"  # changes with every change of a measure, so that no data set holds both
 CELLS = 16  # across the crop, to see motion by
