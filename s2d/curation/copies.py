@@ -4,8 +4,11 @@ Most equal files are told before any work (`duplicates.py`). Here are told those
 files, which would have tracks of the same names, and near copies, of which not a byte may be the same.
 
 Settled when a video is published, in the order of the inputs, so that neither the number of workers nor a run that was
-killed has a say. One comparison is a few machine words: 100,000 videos are compared with all before them in about a
-minute, which is nothing beside the days of their detection.
+killed has a say. One comparison is a few machine words: 100,000 videos are compared with all before them in about two
+minutes, which is nothing beside the days of their detection.
+
+What is not told: a video that holds another one, or a part of it. It has another duration, and its fingerprint is of
+all of it. To keep such from both sides of a split, give their files one identity (one folder).
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
         # and a half second with less moves nothing to learn from. Photos that are panned or zoomed are told by
         # min_expression instead: 0.35 refuses all of these, but also 4 % of 2-second stretches of talk, so it is off.
         "min_motion": 0.3,
-        # By benchmarks/quality.py: copies of other encoding, size, rate or frame are below (77 of 78). Of two stretches
-        # of one recording 95 % are at 0.34 or more, the nearest at 0.16; other clips at 0.40 or more. A copy in two
-        # places leaks from a training into a test set.
+        # By benchmarks/quality.py: copies of other encoding, size, rate or frame, and mirrored ones, are below (103 of
+        # 104). Of two stretches of one recording 95 % are at 0.34 or more, the nearest at 0.16; other clips at 0.40 or
+        # more. A copy in two places leaks from a training into a test set. A part of another video is not told.
         "min_nearest_distance": 0.2,
     }
 )
