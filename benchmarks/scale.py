@@ -5,8 +5,8 @@
 The path is that of `s2d curate` with two workers, but for the detector: the workers have one that finds the same face
 in every frame and costs nothing, since it is the rest that is measured. One video in ten is long enough to be kept. The
 videos are copies of two files with a box of their own at the end, so that none is a duplicate; but so many have the
-same size that each must be hashed before the first is begun, which is the worst case. They all look alike, so near
-copies are looked for, as always, but kept.
+same size that each must be hashed to know that, which is the worst case. They all look alike, so near copies are looked
+for, as always, but kept.
 """
 
 from __future__ import annotations

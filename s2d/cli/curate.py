@@ -4,8 +4,8 @@ Every file below the inputs gets one outcome: kept, filtered or failed, with a r
 was stopped is finished by the same command, and new files are added by it. A video that takes too long, or too much
 memory, or that ends its worker process, has failed; the others go on.
 
-Of equal files, and of copies in another encoding, size, frame rate or letterbox, or mirrored, the first is kept. A video
-that is a part of another one, or is cropped, is not recognised as a copy.
+Of equal files, and of copies in another encoding, size, frame rate or letterbox, or mirrored, the first is kept. A
+video that is a part of another one, or is cropped, is not recognised as a copy.
 
 --executor ray runs the workers on a Ray cluster (pip install "s2d[ray]") and gives the same data set. All machines
 of the cluster must share the inputs and DIR, under the same paths: workers write to DIR/.staging.
