@@ -167,17 +167,23 @@ def _figures(videos: pd.DataFrame) -> tuple[int, int, int]:
 
 
 def _remarks(out: str, summary: Summary) -> list[str]:
-    remarks = []
-    if summary.changed:
-        first = summary.changed[0]
-        remarks.append(f"{len(summary.changed)} files have changed since they were curated (first: {first});")
-        remarks.append(f"{out} keeps what it has of them: curate them into another folder")
-    failed = summary.videos[summary.videos.video.isin(summary.changed) & (summary.videos.outcome == "failed")]
-    if len(failed):
-        remarks.append(f"{len(failed)} of them had failed or been missing: --retry failed works on these again")
-    old = len(summary.videos) - summary.new
+    videos, remarks = summary.videos, []
+    failed = set(videos.video[videos.outcome == "failed"])
+    again = [name for name in summary.changed if name in failed]
+    kept = [name for name in summary.changed if name not in failed]
+    if again:
+        has = f"{_files(len(again))} that failed earlier {'has' if len(again) == 1 else 'have'} changed"
+        remarks.append(f"{has} since (first: {again[0]}): --retry failed works on what failed again")
+    if kept:
+        has = f"{_files(len(kept))} {'has' if len(kept) == 1 else 'have'} changed since curated (first: {kept[0]})"
+        remarks.append(f"{has}: {out} keeps what it has of them, curate them into another folder")
     if summary.new == 0:
-        remarks.append(f"nothing to do: {out} has an outcome for all {old} files already")
+        remarks.append(f"nothing to do: {out} has an outcome for {_files(len(videos))} already")
     else:
-        remarks.append(f"{out}: {summary.new} files done now, {old} had been done before")
+        old = len(videos) - summary.new
+        remarks.append(f"{out}: {_files(summary.new)} done now, {old} had been done before")
     return remarks
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
