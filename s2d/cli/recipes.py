@@ -32,7 +32,7 @@ class _ListRecipes(argparse.Action):
         from s2d.curation.recipes import built_in, load_recipe
 
         recipes = [load_recipe(path) for path in built_in().values()]
-        rows = [(recipe.name, recipe.about["title"], recipe.about["how_to_get"]) for recipe in recipes]
+        rows = [(recipe.name, recipe.about["title"], recipe.source) for recipe in recipes]
         emit({}, [table("Recipes", ("name", "data set", "how to get it"), rows)], as_json=False)
         parser.exit()
 
