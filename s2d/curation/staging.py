@@ -150,8 +150,11 @@ class Staging:
 
     def keep_only(self, sources: Iterable[Source]) -> None:
         """Remove whatever a killed run has left that belongs to none of these videos."""
+        left = list(self.folder.iterdir())
+        if not left:  # as always but after a kill: a hundred thousand names would cost a second
+            return
         wanted = {path.name for source in sources for path in (self._entry(source), self.frames_path(source))}
-        for path in self.folder.iterdir():
+        for path in left:
             if path.name not in wanted:
                 path.unlink()
 
