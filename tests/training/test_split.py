@@ -11,7 +11,14 @@ from s2d.training.split import Span, hold_out, split_tracks, spread
 
 def table(*identities: str, frames: int = 40) -> pd.DataFrame:
     ids = [f"{n:03d}" for n in range(len(identities))]
-    rows = {"track_id": ids, "identity": list(identities), "frames": frames, "valid_share": 1.0, "split": None}
+    rows = {
+        "track_id": ids,
+        "identity": list(identities),
+        "frames": frames,
+        "valid_share": 1.0,
+        "split": None,
+        "data": 0,
+    }
     return pd.DataFrame(rows)
 
 
