@@ -19,7 +19,7 @@ from s2d.shards.reader import Dataset as Shards
 from s2d.shards.reader import finished_shards, open_dataset
 from s2d.storage import location
 from s2d.training.augment import Augmentation
-from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs, finished
+from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs, as_it_is, finished
 from s2d.training.sampling import ClipOrder, Mixture, PairRule, StreamSampler, shares_of
 from s2d.training.split import Span, Split, join_tracks, split_tracks
 
@@ -146,6 +146,7 @@ class FaceDataModule(pl.LightningDataModule):
             self.batch_size,
             sampler=sampler,
             drop_last=True,
+            collate_fn=as_it_is,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=_one_thread,

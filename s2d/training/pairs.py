@@ -6,10 +6,11 @@ A loaded sample holds bytes, not yet images: pictures uint8 as they were decoded
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ from s2d.errors import S2DError
 from s2d.geometry import Array, Crop, Float32, Image, to_normalized
 from s2d.landmarks.layout import CONTOUR_68
 from s2d.shards.reader import Dataset as Shards
-from s2d.training.augment import Augmentation, as_images, change_images
+from s2d.training.augment import Augmentation, Change, as_images, change_images
 from s2d.training.sampling import Mixture, PairRule
 from s2d.training.split import Span, spread
 
@@ -90,15 +91,13 @@ class ClipStore:
         placed = to_normalized(pixels, self.size, self.size).astype(np.float32)
         return Clip(frames.time, placed, frames.jpeg, usable)
 
-    def pictures(self, clip: Clip, positions: Sequence[int]) -> Tensor:
-        """Pictures at `positions`, (F, S, S, 3) uint8. Raises S2DError where one is damaged."""
-        images = np.empty((len(positions), self.size, self.size, 3), np.uint8)
+    def pictures(self, images: Image, clip: Clip, positions: Sequence[int]) -> None:
+        """Fill `images` (F, S, S, 3) uint8 with those at `positions`. Raises S2DError where one is damaged."""
         try:
             for image, position in zip(images, positions, strict=True):
                 decode_into(image, clip.jpeg[position], self.stored)
         except ValueError as error:
             raise S2DError("cannot read a stored crop", str(error), "curate the videos again") from error
-        return torch.from_numpy(images)
 
 
 def decode_into(image: Image, data: bytes, stored: int) -> None:
@@ -138,6 +137,28 @@ class TrainingPairs(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         """Sample `number`, which it also carries as `number`."""
+        return {name: value[0] for name, value in self.__getitems__([number]).items()}
+
+    def __getitems__(self, numbers: Sequence[int]) -> Sample:
+        """A whole batch, as a DataLoader asks for it: each picture is decoded to its place there, and not moved again.
+
+        Such a loader must be given `as_it_is` for its collate_fn.
+        """
+        drawn = [self._draw(number) for number in numbers]
+        count, size = 2 + self.consecutive, self.store.size
+        frames = _unfilled((len(numbers), count, size, size, 3))
+        for images, (clip, positions, _, _) in zip(frames.numpy(), drawn, strict=True):
+            self.store.pictures(images, clip, positions)
+        return {
+            "frames": frames,
+            "points": torch.from_numpy(np.stack([points for _, _, points, _ in drawn])),
+            "sampling": torch.from_numpy(np.stack([change.sampling for *_, change in drawn])),
+            "colours": torch.from_numpy(np.stack([change.colours for *_, change in drawn]).astype(np.float32)),
+            "number": torch.tensor(numbers),
+        }
+
+    def _draw(self, number: int) -> tuple[Clip, list[int], Float32, Change]:
+        """What sample `number` is: its clip, the frames there, their landmarks as changed, and the change."""
         rng = np.random.default_rng([self.seed, 1, number])
         data, track = self.order.track(number)
         span = self.spans[data][track]
@@ -148,13 +169,20 @@ class TrainingPairs(Dataset[Sample]):
         if self.consecutive:  # at the end of a track the frame itself: it then asks for no change
             positions.append(driving + int(driving + 1 in usable))
         change = self.augmentation.draw(rng)
-        return {
-            "frames": self.store.pictures(clip, positions),
-            "points": torch.from_numpy(self.augmentation.disturb(change.points(clip.points[positions]), rng)),
-            "sampling": torch.from_numpy(change.sampling),
-            "colours": torch.from_numpy(change.colours.astype(np.float32)),
-            "number": torch.tensor(number),
-        }
+        return clip, positions, self.augmentation.disturb(change.points(clip.points[positions]), rng), change
+
+
+def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - a loader's collate_fn, given a batch that is one already
+    """The same."""
+    return batch
+
+
+def _unfilled(shape: tuple[int, ...]) -> Tensor:
+    """Bytes of this shape; in a loading process of memory that the training process sees too, as torch's collate."""
+    if torch.utils.data.get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    shared = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
+    return torch.empty(0, dtype=torch.uint8).set_(shared).view(shape)
 
 
 class ValidationPairs(Dataset[Sample]):
@@ -181,11 +209,10 @@ class ValidationPairs(Dataset[Sample]):
 
     def sample(self, span: Span, positions: Sequence[int]) -> Sample:
         """Frames of one track as they are stored."""
-        clip = self.store.clip(span)
-        return {
-            "frames": self.store.pictures(clip, positions),
-            "points": torch.from_numpy(clip.points[list(positions)]),
-        }
+        clip, size = self.store.clip(span), self.store.size
+        frames = torch.empty((len(positions), size, size, 3), dtype=torch.uint8)
+        self.store.pictures(frames.numpy(), clip, positions)
+        return {"frames": frames, "points": torch.from_numpy(clip.points[list(positions)])}
 
 
 def finished(batch: Sample) -> Sample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -223,3 +224,70 @@ def test_resuming_with_another_order_is_refused(data: Path, option: str):
     state = ready(data, **{option: 1}).state_dict()
     with pytest.raises(S2DError, match=f"{option} is .*, but 1 in the checkpoint"):
         ready(data).load_state_dict(state)
+
+
+def test_several_data_sets_are_drawn_by_their_weights(data: Path, make_dataset: DatasetMaker):
+    other = make_dataset(people=("dora", "emil", "fay"), lost=(3,))
+    module = FaceDataModule([str(data), str(other)], [3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])
+    module.setup()
+    drawn = [module.training_pairs.order.track(number) for number in range(64)]
+    assert [sum(which == number for which, _ in drawn) for number in (0, 1)] == [48, 16]
+    shown = {module.identity_of(module.training_pairs.spans[which][track]) for which, track in drawn}
+    assert shown == {"bob", "cleo", "dora", "emil", "fay"}
+    assert {module.identity_of(span) for span, *_ in module.validation_pairs.plan} == {"ann"}
+
+
+def test_tracks_of_one_name_in_two_data_sets_are_kept_apart(data: Path, make_dataset: DatasetMaker):
+    moved = make_dataset(frames=20)
+    module = FaceDataModule([str(data), str(moved)], size=32)
+    module.setup()
+    lengths = [len(module.training_pairs.store.clip(Span("bob-1", 0, 12, number)).times) for number in (0, 1)]
+    assert lengths == [12, 20]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [({"detector": "other"}, "detector is other, but made in"), ({"crop": 96}, "crop_size is 96")]
+)
+def test_data_sets_that_were_not_made_alike_do_not_mix(data: Path, make_dataset: DatasetMaker, make: dict, why: str):
+    module = FaceDataModule([str(data), str(make_dataset(**make))], size=32)
+    with pytest.raises(S2DError, match=why):
+        module.setup()
+
+
+@pytest.mark.parametrize(
+    ("paths", "weights", "why"),
+    [
+        ([], None, "names no data set"),
+        (["a", "a"], None, "a is named twice"),
+        (["a", "b"], [1.0], "1 weights for 2 data sets"),
+        (["a", "b"], [1.0, 0.0], "weight 0.0 is not above 0"),
+    ],
+)
+def test_lists_that_cannot_be_meant(paths: list[str], weights: list[float] | None, why: str):
+    with pytest.raises(S2DError, match=why):
+        FaceDataModule(paths, weights)
+
+
+def test_a_data_set_of_held_out_people_only_is_not_drawn_from(data: Path, make_dataset: DatasetMaker):
+    held = make_dataset(people=("dora", "emil"), split="val")
+    module = FaceDataModule([str(data), str(held)], [1.0, 9.0], size=32)
+    module.setup()
+    assert {module.training_pairs.order.track(number)[0] for number in range(32)} == {0}
+    assert {module.identity_of(span) for span, *_ in module.validation_pairs.plan} == {"dora", "emil"}
+
+
+def test_a_hash_follows_the_content(data: Path, make_dataset: DatasetMaker):
+    (one,), (other,) = (ready(path).content_hashes().values() for path in (data, make_dataset(people=("zoe", "yan"))))
+    assert one == ready(data).content_hashes()[str(data)]
+    assert one != other
+
+
+def test_a_resumed_loader_with_workers_goes_on_with_the_next_batch(data: Path):
+    """The position is told by the trainer; here by what a checkpoint says, before there is one."""
+    numbers = [batch["number"].tolist() for batch in islice(ready(data, batch_size=4).train_dataloader(), 5)]
+    resumed = ready(data, batch_size=4, workers=2)
+    resumed.load_state_dict({**resumed.state_dict(), "samples": 12, "batches": 3})
+    resumed._batches = lambda: 3  # type: ignore[method-assign]
+    resumed.trainer = SimpleNamespace(world_size=1, global_rank=0)  # type: ignore[assignment]
+    again = [batch["number"].tolist() for batch in islice(resumed.train_dataloader(), 2)]
+    assert again == numbers[3:]
