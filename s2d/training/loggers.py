@@ -94,7 +94,7 @@ def _logged_in(environment: Mapping[str, str]) -> bool:
 
 def _tensorboard_logger(out: Path) -> TensorBoardLogger:
     if not any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
-        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install tensorboard")
+        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install 's2d[tensorboard]'")
     return TensorBoardLogger(out, name="", version="tensorboard")
 
 

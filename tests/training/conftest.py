@@ -73,8 +73,15 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetMaker:
         tracks = [
             _track_row(f"{name}-{n}", name, frames, len(lost)) | {"split": split} for n, name in enumerate(people)
         ]
-        video = {"video": "all", "path": "all.mp4", "identity": "all", "sha256": "0", "bytes": 1, "outcome": "kept"}
-        video |= {"reason": "", "detail": "", "tracks": len(people), "track_frames": frames, "filtered_tracks": []}
+        video = {"video": "all", "path": "all.mp4", "identity": "all", "sha256": repr(people), "bytes": 1}
+        video |= {
+            "outcome": "kept",
+            "reason": "",
+            "detail": "",
+            "tracks": len(people),
+            "track_frames": frames,
+            "filtered_tracks": [],
+        }
         write_shard(folder, provenance, [video], tracks, tables, tmp_path_factory.mktemp("scratch"))
         return folder
 

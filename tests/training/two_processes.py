@@ -14,7 +14,10 @@ import pytorch_lightning as pl
 
 from s2d.cli import main
 
-UNMOVED = [f"--data.augmentation.{name}=0" for name in ("flip", "turn", "zoom", "shift")]
+# What makes a mean over two halves another than over the whole is left out: a sample exactly on a pixel has two
+# gradients, and rounding chooses between them; eyes and mouth are weighted by their size in all of a batch.
+PLAIN = [f"--data.augmentation.{name}=0" for name in ("flip", "turn", "zoom", "shift")]
+PLAIN += ["--model.losses.eyes=0", "--model.losses.mouth=0"]
 STEPS = 4
 
 
@@ -44,7 +47,7 @@ def run(data: str, config: str, out: Path) -> None:
     def train(name: str, *options: str) -> None:
         diary = [f"--trainer.callbacks={Diary.__module__.replace('__main__', 'tests.training.two_processes')}.Diary"]
         diary += [f"--trainer.callbacks.folder={out / f'{name}-diary'}"]
-        shared = ["--trainer.strategy=ddp", "--trainer.devices=2", "--data.batch_size=2", *UNMOVED, *diary]
+        shared = ["--trainer.strategy=ddp", "--trainer.devices=2", "--data.batch_size=2", *PLAIN, *diary]
         if code := main(["train", "--json", f"--out={out / name}", *shared, *options]):
             sys.exit(code)
 
