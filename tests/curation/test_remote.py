@@ -167,7 +167,7 @@ def test_training_reads_a_url(make_dataset, memory):  # noqa: F811
         module = FaceDataModule(path, size=32, batch_size=2)
         module.setup()
         batches.append(next(iter(module.train_dataloader())))
-    assert (batches[0]["source"] == batches[1]["source"]).all()
+    assert (batches[0]["frames"] == batches[1]["frames"]).all()
 
 
 def test_a_recipe_on_a_url(memory, tmp_path):

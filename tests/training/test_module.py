@@ -16,6 +16,7 @@ from s2d.training.checkpoints import WholeCheckpointIO, read_checkpoint
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.module import AnimatorModule, prior_warp
 from s2d.training.objective import LossWeights
+from s2d.training.pairs import finished
 from s2d.training.run import quiet_lightning
 from tests.training.conftest import DatasetMaker
 
@@ -128,7 +129,7 @@ def test_it_begins_as_the_prior_and_leaves_it(data: Path, tmp_path: Path):
 def test_an_untrained_module_gives_the_prior_exactly(data: Path):
     loader = FaceDataModule(str(data), size=32)
     loader.setup()
-    batch = next(iter(loader.val_dataloader()))
+    batch = finished(next(iter(loader.val_dataloader())))
     with torch.no_grad():
         output = make_module()(batch)
     assert torch.equal(output.image, prior_warp(batch["source"], batch["source_points"], batch["driving_points"]))
@@ -174,7 +175,7 @@ def test_the_coherence_loss_uses_the_third_frame(data: Path):
     logged: dict[str, torch.Tensor] = {}
     module.log_dict = lambda values, **_: logged.update(values)  # type: ignore[method-assign, assignment]
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
-    module.training_step(next(iter(loader.train_dataloader())), 0).backward()
+    module.training_step(finished(next(iter(loader.train_dataloader()))), 0).backward()
     assert logged["train_coherence"] > 0
 
 
