@@ -12,7 +12,7 @@ from s2d import __version__ as release  # noqa: E402
 
 project = "s2d"
 author = "the authors of s2d"
-copyright = "the authors of s2d, MIT licence"  # noqa: A001 - Sphinx's name
+copyright = "the authors of s2d, MIT licence"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "docs_mathml", "docs_notebooks", "docs_docstrings", "docs_tables"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]

@@ -61,5 +61,3 @@ def escaped(line: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     return "\\" + match[0]
-
-

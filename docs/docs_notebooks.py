@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # what a terminal takes for bold and colours
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -41,8 +44,9 @@ def _output(output: dict[str, Any]) -> str:
     if "image/png" in data:
         return f'<img class="output" alt="output of the cell above" src="data:image/png;base64,{data["image/png"]}">'
     if "text/html" in data:
-        return f'<div class="output">{_text(data["text/html"]).strip()}</div>'.replace("\n\n", "\n")
-    return _fenced(_text(output.get("text") or data.get("text/plain", "")), "text")
+        table = STYLE.sub("", _text(data["text/html"])).strip()
+        return f'<div class="output">{table}</div>'.replace("\n\n", "\n")
+    return _fenced(COLOUR.sub("", _text(output.get("text") or data.get("text/plain", ""))), "text")
 
 
 def _text(given: str | list[str]) -> str:

@@ -44,9 +44,8 @@ def _schema(table: str) -> Callable[[], Rows]:
             kind = str(field.type).replace("item: ", "").replace("element: ", "")
             kind = "list of structs" if "struct" in kind else kind.replace(" not null", "")
             meaning = {key.decode(): text.decode() for key, text in field.metadata.items()}
-            made.append(
-                (f"`{field.name}`", kind + (", may be null" if field.nullable else ""), meaning["unit"], meaning["description"])
-            )
+            kind += ", may be null" if field.nullable else ""
+            made.append((f"`{field.name}`", kind, meaning["unit"], meaning["description"]))
         return made
 
     return rows
