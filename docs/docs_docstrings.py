@@ -30,7 +30,7 @@ def _mend(lines: list[str]) -> None:
             kind = "text" if kind == "example" else kind
         elif SECTION.match(line):
             kind = "section"
-        elif not line.startswith(" "):
+        elif not line.startswith(" ") and kind != "example":
             kind = "text"
         elif blank_before and kind == "text":
             mended += [] if kind == "block" else ["::", ""]
