@@ -52,9 +52,9 @@ def _schema(table: str) -> Callable[[], Rows]:
 
 
 def _metrics() -> Rows:
-    rows: Rows = [("figure", "what it says", "unit", "best")]
+    rows: Rows = [("figure", "unit", "best", "what it says")]
     for name, metric in METRICS.items():
-        rows.append((f"`{name}`", metric.says, metric.unit, "" if metric.goal is None else f"{metric.goal:g}"))
+        rows.append((f"`{name}`", metric.unit, "" if metric.goal is None else f"{metric.goal:g}", metric.says))
     return rows
 
 
@@ -114,7 +114,7 @@ class Table(Directive):
         head += _row(heading)
         body += [_row(row) for row in rows]
         group += [head, body]
-        table = nodes.table(classes=["generated"])
+        table = nodes.table(classes=["explained"] if heading[-1].startswith("what") else [])
         table += group
         return [table]
 
