@@ -15,7 +15,9 @@ import pytest
 from tests.docs.snippets import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-MACHINE = re.compile(r"/(?:home|root|tmp|work|mnt|Users|private|var|opt|usr)/|\.venv|site-packages|://(?:localhost|127\.)")
+MACHINE = re.compile(
+    r"/(?:home|root|tmp|work|mnt|Users|private|var|opt|usr)/|\.venv|site-packages|://(?:localhost|127\.)"
+)
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
