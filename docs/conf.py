@@ -29,6 +29,7 @@ html_show_sourcelink = False
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {name: name for name in ("Array", "Float32", "Floats", "Image", "Crop", "Mask", "Location")}
 default_role = "code"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100

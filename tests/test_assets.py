@@ -232,4 +232,4 @@ def test_processes_that_fetch_at_the_same_time_all_get_the_whole_file(web, home,
 
 def test_the_readme_gives_the_size_that_is_fetched():
     size = sum(asset.size for asset in assets.ASSETS if asset.detector == "mesh") / 1e6
-    assert f"{size:.1f} MB, fetched at first use" in (Path(__file__).parents[1] / "README.md").read_text()
+    assert f"{size:.1f} MB, fetched at first use" in (Path(__file__).parents[1] / "docs" / "guide" / "curate.md").read_text()

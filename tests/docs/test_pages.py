@@ -13,7 +13,8 @@ from tests.docs import snippets
 from tests.docs.snippets import PAGES, ROOT, Snippet
 
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-LINK = re.compile(r"\]\(([^)#:]+?)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 @pytest.fixture(params=PAGES, ids=NAMES)
@@ -55,9 +56,17 @@ def test_commands_in_sentences_are_there(page: Path):
 
 
 def test_links_lead_somewhere(page: Path):
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
+    for target, place in LINK.findall(page.read_text(encoding="utf-8")):
+        there = page.parent / target if target else page
         made = ROOT / "notebooks" / Path(target).with_suffix(".ipynb").name
-        assert (page.parent / target).exists() or made.exists(), target
+        assert there.exists() or made.exists(), target
+        assert not place or place in _anchors(there), f"{target}#{place}"
+
+
+def _anchors(page: Path) -> set[str]:
+    """Of the headings, as GitHub and MyST make them."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_a_wrong_command_would_be_noticed():
