@@ -12,25 +12,27 @@ from s2d import cli
 from tests.docs import snippets
 from tests.docs.snippets import PAGES, ROOT, Snippet
 
-NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+RUNNING = [page for page in PAGES if any(block.language in ("sh", "python") for block in snippets.snippets(page))]
 LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
-@pytest.fixture(params=PAGES, ids=NAMES)
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(params=PAGES, ids=name_of)
 def page(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def test_snippets_run(page: Path, desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    found = snippets.snippets(page)
-    if not any(snippet.language in ("sh", "python") for snippet in found):
-        pytest.skip("nothing to run on this page")
+@pytest.mark.parametrize("running", RUNNING, ids=name_of)
+def test_snippets_run(running: Path, desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     place = tmp_path / "desk"
     shutil.copytree(desk, place)
     monkeypatch.chdir(place)
     names: dict[str, object] = {}
-    for snippet in found:
+    for snippet in snippets.snippets(running):
         _try(snippet, place, names)
 
 
