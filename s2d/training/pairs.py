@@ -161,16 +161,20 @@ class TrainingPairs(Dataset[Sample]):
 
     def batch(self, numbers: Sequence[int]) -> Sample:
         """Samples as a batch: each picture is decoded to its place there, and not moved again."""
-        drawn = [self._draw(number) for number in numbers]
-        count, size = 2 + self.consecutive, self.store.size
-        frames = torch.empty((len(numbers), count, size, size, 3), dtype=torch.uint8)
-        for images, (clip, positions, _, _) in zip(frames.numpy(), drawn, strict=True):
+        size = self.store.size
+        frames = torch.empty((len(numbers), 2 + self.consecutive, size, size, 3), dtype=torch.uint8)
+        points, changes = [], []
+        for images, number in zip(frames.numpy(), numbers, strict=True):
+            # drawing and decoding in turn: threads wait for each other where Python computes, so that must be brief
+            clip, positions, marks, change = self._draw(number)
             self.store.pictures(images, clip, positions)
+            points.append(marks)
+            changes.append(change)
         return {
             "frames": frames,
-            "points": torch.from_numpy(np.stack([points for _, _, points, _ in drawn])),
-            "sampling": torch.from_numpy(np.stack([change.sampling for *_, change in drawn])),
-            "colours": torch.from_numpy(np.stack([change.colours for *_, change in drawn]).astype(np.float32)),
+            "points": torch.from_numpy(np.stack(points)),
+            "sampling": torch.from_numpy(np.stack([change.sampling for change in changes])),
+            "colours": torch.from_numpy(np.stack([change.colours for change in changes]).astype(np.float32)),
             "number": torch.tensor(numbers),
         }
 
