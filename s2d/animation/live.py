@@ -21,7 +21,7 @@ from s2d.animation.source import SourceFace, load_source
 from s2d.errors import S2DError
 from s2d.files import check_writable
 from s2d.geometry import Array, Float32, Image
-from s2d.landmarks.detectors.base import Detector
+from s2d.landmarks.detectors.base import Detector, for_shot
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.online import OnlineAligner
 from s2d.landmarks.retarget import neutral_face, retarget
@@ -113,7 +113,7 @@ class LiveFace:
     """
 
     def __init__(self, detector: Detector) -> None:
-        self._detector, self._aligner = detector, OnlineAligner(lag=0)
+        self._detector, self._aligner = for_shot(detector), OnlineAligner(lag=0)
         self._first: list[Float32] = []
         self._neutral: Array | None = None
         self._seen = -np.inf
