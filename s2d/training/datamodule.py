@@ -19,7 +19,16 @@ from s2d.shards.reader import Dataset as Shards
 from s2d.shards.reader import finished_shards, open_dataset
 from s2d.storage import location
 from s2d.training.augment import Augmentation
-from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs, as_it_is, finished
+from s2d.training.pairs import (
+    ClipStore,
+    Landmarks,
+    Sample,
+    TrainingPairs,
+    ValidationPairs,
+    WholeBatches,
+    as_it_is,
+    finished,
+)
 from s2d.training.sampling import ClipOrder, Mixture, PairRule, StreamSampler, shares_of
 from s2d.training.split import Span, Split, join_tracks, split_tracks
 
@@ -38,7 +47,6 @@ class FaceDataModule(pl.LightningDataModule):
     def __init__(
         self,
         path: list[str] | str,
-        weights: list[float] | None = None,
         size: int = 64,
         batch_size: int = 16,
         landmarks: Landmarks = "aligned",
@@ -53,14 +61,13 @@ class FaceDataModule(pl.LightningDataModule):
         workers: int = 0,
         cache_mb: int = 256,
         seed: int = 0,
+        weights: list[float] | None = None,
     ) -> None:
         """What to read and how.
 
         Args:
             path: folder of the data set, or several of one layout, detector and crop size. An identity that is in
                 several of them is one person, and on one side only.
-            weights: of each of several data sets, relative to each other, in the pairs drawn; None draws by their
-                numbers of tracks.
             size: side of the training images in pixels, at most that of the stored crops.
             batch_size: pairs per step and process.
             landmarks: which of the stored landmarks to train on.
@@ -76,6 +83,8 @@ class FaceDataModule(pl.LightningDataModule):
             workers: processes that load; 0 loads in the training process.
             cache_mb: memory for tracks held by every loading process, in MiB.
             seed: of the order, the pairs and the augmentation.
+            weights: of each of several data sets, relative to each other, in the pairs drawn; None draws by their
+                numbers of tracks.
 
         Raises S2DError when a number cannot be meant.
         """
@@ -142,7 +151,7 @@ class FaceDataModule(pl.LightningDataModule):
         per_process = max(1, rounds * self.training_pairs.order.round // (self.batch_size * replicas)) * self.batch_size
         sampler = StreamSampler(per_process, self._position, replicas, rank)
         return DataLoader(
-            self.training_pairs,
+            WholeBatches(self.training_pairs),
             self.batch_size,
             sampler=sampler,
             drop_last=True,

@@ -137,13 +137,10 @@ class TrainingPairs(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         """Sample `number`, which it also carries as `number`."""
-        return {name: value[0] for name, value in self.__getitems__([number]).items()}
+        return {name: value[0] for name, value in self.batch([number]).items()}
 
-    def __getitems__(self, numbers: Sequence[int]) -> Sample:
-        """A whole batch, as a DataLoader asks for it: each picture is decoded to its place there, and not moved again.
-
-        Such a loader must be given `as_it_is` for its collate_fn.
-        """
+    def batch(self, numbers: Sequence[int]) -> Sample:
+        """Samples as a batch: each picture is decoded to its place there, and not moved again."""
         drawn = [self._draw(number) for number in numbers]
         count, size = 2 + self.consecutive, self.store.size
         frames = _unfilled((len(numbers), count, size, size, 3))
@@ -172,8 +169,25 @@ class TrainingPairs(Dataset[Sample]):
         return clip, positions, self.augmentation.disturb(change.points(clip.points[positions]), rng), change
 
 
-def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - a loader's collate_fn, given a batch that is one already
-    """The same."""
+@dataclass(frozen=True)
+class WholeBatches(Dataset[Sample]):
+    """Training pairs for a loader that takes a batch at once; its collate_fn must be `as_it_is`."""
+
+    pairs: TrainingPairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, number: int) -> Sample:
+        return self.pairs[number]
+
+    def __getitems__(self, numbers: Sequence[int]) -> Sample:
+        """What torch's loaders look for."""
+        return self.pairs.batch(numbers)
+
+
+def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - of whatever make
+    """A batch that is one already."""
     return batch
 
 

@@ -228,7 +228,7 @@ def test_resuming_with_another_order_is_refused(data: Path, option: str):
 
 def test_several_data_sets_are_drawn_by_their_weights(data: Path, make_dataset: DatasetMaker):
     other = make_dataset(people=("dora", "emil", "fay"), lost=(3,))
-    module = FaceDataModule([str(data), str(other)], [3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])
+    module = FaceDataModule([str(data), str(other)], weights=[3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])
     module.setup()
     drawn = [module.training_pairs.order.track(number) for number in range(64)]
     assert [sum(which == number for which, _ in drawn) for number in (0, 1)] == [48, 16]
@@ -265,12 +265,12 @@ def test_data_sets_that_were_not_made_alike_do_not_mix(data: Path, make_dataset:
 )
 def test_lists_that_cannot_be_meant(paths: list[str], weights: list[float] | None, why: str):
     with pytest.raises(S2DError, match=why):
-        FaceDataModule(paths, weights)
+        FaceDataModule(paths, weights=weights)
 
 
 def test_a_data_set_of_held_out_people_only_is_not_drawn_from(data: Path, make_dataset: DatasetMaker):
     held = make_dataset(people=("dora", "emil"), split="val")
-    module = FaceDataModule([str(data), str(held)], [1.0, 9.0], size=32)
+    module = FaceDataModule([str(data), str(held)], weights=[1.0, 9.0], size=32)
     module.setup()
     assert {module.training_pairs.order.track(number)[0] for number in range(32)} == {0}
     assert {module.identity_of(span) for span, *_ in module.validation_pairs.plan} == {"dora", "emil"}
