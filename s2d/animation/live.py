@@ -28,8 +28,9 @@ from s2d.files import check_writable
 from s2d.geometry import Array, Float32, Image
 from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.neutral import neutral_face
 from s2d.landmarks.online import OnlineAligner
-from s2d.landmarks.retarget import neutral_face, retarget
+from s2d.landmarks.retarget import retarget
 from s2d.models.runtime import load_runtime, workers
 from s2d.video import VideoReader, VideoWriter
 

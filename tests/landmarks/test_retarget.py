@@ -8,7 +8,8 @@ import pytest
 from s2d import geometry
 from s2d.errors import S2DError
 from s2d.landmarks import layout
-from s2d.landmarks.retarget import neutral_face, retarget
+from s2d.landmarks.neutral import neutral_face
+from s2d.landmarks.retarget import LIDS_CLOSED, LIPS_CLOSED, lips_closed, retarget
 
 
 def face() -> np.ndarray:
@@ -76,13 +77,74 @@ def test_a_closed_driver_closes_the_eyes_of_any_source(lids: tuple[tuple[int, in
     assert layout.aperture(result[0], lids) == pytest.approx(layout.aperture(source, lids), rel=1e-3)
 
 
-def test_a_half_open_driver_halves_the_aperture():
+def lowered(points: np.ndarray, aperture: float) -> np.ndarray:
+    """Both eyes, whose width is 32, open by so many pixels, the lower lids where they were."""
+    made = points.copy()
+    for upper, lower in (*layout.RIGHT_LIDS, *layout.LEFT_LIDS):
+        made[..., upper, :] = made[..., lower, :] - [0, aperture]
+    return made
+
+
+def test_lids_that_detectors_take_for_closed_close_fully_and_half_way_from_there_is_half_open():
     driving = resting()
-    for upper, lower in layout.RIGHT_LIDS:
-        driving[-1, upper] = 0.5 * (driving[-1, lower] + driving[-1, upper])
+    driving[-1] = lowered(face(), LIDS_CLOSED * 32)
+    driving[-2] = lowered(face(), (LIDS_CLOSED * 32 + 10) / 2)
     result = retarget(wide_face(), driving)
-    ratio = layout.aperture(result[-1], layout.RIGHT_LIDS) / layout.aperture(wide_face(), layout.RIGHT_LIDS)
-    assert ratio == pytest.approx(0.5, abs=0.01)
+    for lids in (layout.RIGHT_LIDS, layout.LEFT_LIDS):
+        ratio = layout.aperture(result, lids) / layout.aperture(wide_face(), lids)
+        np.testing.assert_allclose(ratio[[-1, -2, 0]], [0, 0.5, 1], atol=0.01)
+
+
+@pytest.mark.parametrize("aperture", [2.0, 5.0])
+def test_eyes_of_the_photo_that_are_not_open_blink_from_where_they_are(aperture: float):
+    source = lowered(face(), aperture)
+    driving = resting()
+    driving[-1] = lowered(face(), 0)
+    opening = layout.aperture(retarget(source, driving), layout.LEFT_LIDS)
+    np.testing.assert_allclose(opening[[0, -1]], [aperture, 0], atol=0.05)
+
+
+def test_an_eye_that_turns_away_gets_narrower_but_not_lower():
+    driving = resting()
+    left = [*layout.PARTS["left_eye"], layout.LEFT_PUPIL]
+    driving[-1, left, 0] = 234 + 0.8 * (driving[-1, left, 0] - 234)
+    result = retarget(wide_face(), driving)
+    widths = np.linalg.norm(result[:, 45] - result[:, 42], axis=-1)
+    assert 0.75 < widths[-1] / widths[0] < 0.85
+    openings = layout.aperture(result, layout.LEFT_LIDS)
+    assert openings[-1] / openings[0] == pytest.approx(1, abs=0.03)
+
+
+def test_pupils_stay_between_the_corners_of_the_eye():
+    driving = resting()
+    driving[-1, 68:70, 0] += 30
+    result = retarget(wide_face(), driving)[-1]
+    across = (result[39] - result[36]) / np.sum((result[39] - result[36]) ** 2)
+    assert (result[68] - result[36]) @ across == pytest.approx(0.9, abs=0.01)
+
+
+def jaw_dropped(points: np.ndarray, by: float) -> np.ndarray:
+    made = points.copy()
+    made[..., [55, 56, 57, 58, 59, 65, 66, 67], 1] += by
+    made[..., list(range(5, 12)), 1] += by / 2
+    return made
+
+
+def test_a_mouth_that_is_open_in_the_photo_closes_with_the_driver_and_opens_no_further_than_its():
+    source, driving = jaw_dropped(face(), 15), resting()
+    driving[-1] = jaw_dropped(face(), 15)
+    opening = layout.aperture(retarget(source, driving), layout.INNER_LIP_PAIRS)
+    assert opening[0] <= 0.05 * 50
+    assert opening[-1] == pytest.approx(15.5, abs=1.6)
+
+
+def test_a_driver_that_never_closes_its_mouth_opens_that_of_the_source():
+    opening = layout.aperture(retarget(face(), jaw_dropped(resting(), 15)), layout.INNER_LIP_PAIRS)
+    assert opening[0] == pytest.approx(15.5 - LIPS_CLOSED * 50 + 0.5, abs=0.1)
+
+
+def test_closed_lips_are_left_alone():
+    np.testing.assert_array_equal(lips_closed(face()), face())
 
 
 def test_the_mouth_opens_in_units_of_its_own_width():
@@ -114,6 +176,26 @@ def test_neutral_is_the_rest_and_not_the_first_frame():
     driving = resting(30)
     driving[:5, [55, 56, 57, 58, 59, 65, 66, 67], 1] += 25
     np.testing.assert_allclose(neutral_face(driving), face(), atol=1e-6)
+
+
+def test_neutral_leaves_out_blinks_and_hardly_moves_with_landmarks_that_tremble():
+    """Every frame says something else, as in a talk; trembling by 0.2 px must not choose another rest."""
+    rng = np.random.default_rng(5)
+    driving = np.stack([jaw_dropped(face(), 12 * abs(np.sin(t / 4))) for t in range(60)])
+    driving[20:26] = lowered(driving[20:26], 1.0)
+    driving += np.cumsum(rng.normal(0, 0.5, (60, 1, 2)), axis=0)
+    rests = [neutral_face(driving + rng.normal(0, 0.2, driving.shape)) for _ in range(8)]
+    assert layout.aperture(rests[0], layout.LEFT_LIDS) == pytest.approx(10, abs=0.3)
+    assert np.std(rests, axis=0).mean() < 0.1
+
+
+def test_neutral_knows_the_pupils_that_were_seen_at_times():
+    driving = resting(30)
+    driving[::2, 68] = np.nan
+    driving[:, 69] = np.nan
+    rest = neutral_face(driving)
+    np.testing.assert_allclose(rest[:69], face()[:69], atol=1e-6)
+    assert np.isnan(rest[69]).all()
 
 
 def test_pupils_that_nobody_saw_stay_unknown_and_harm_nothing():
