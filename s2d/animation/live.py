@@ -23,7 +23,7 @@ import numpy as np
 from s2d.animation.ahead import ahead
 from s2d.animation.painter import Painter
 from s2d.animation.source import load_source
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.files import check_writable
 from s2d.geometry import Array, Float32, Image
 from s2d.landmarks.detectors.base import Detector
@@ -72,8 +72,11 @@ def live(
     `driving` is a video file in place of the `camera`, taken as fast as it can be. `out` is an MP4 to write instead of
     showing a window. `model` is a file of s2d export or a checkpoint; without it the analytic prior moves the photo.
 
-    Raises S2DError for unreadable input, no camera, no window to show in, or a driver without a face.
+    Raises UsageError for a negative camera, S2DError for unreadable input, no camera, no window to show in, or a driver
+    without a face.
     """
+    if camera < 0:  # OpenCV would end the whole process
+        raise UsageError(f"camera {camera}", "cameras are counted from 0", "give 0 or more")
     runtime, _ = load_runtime(model)
     finder = make_detector(detector)
     painter = Painter(runtime, load_source(source, finder))

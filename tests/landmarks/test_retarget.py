@@ -8,43 +8,8 @@ import pytest
 from s2d import geometry
 from s2d.errors import S2DError
 from s2d.landmarks import layout
-from s2d.landmarks.neutral import neutral_face
 from s2d.landmarks.retarget import LIDS_CLOSED, LIPS_CLOSED, lips_closed, retarget
-
-
-def face() -> np.ndarray:
-    """A schematic frontal face, 100 px between the outer eye corners, eyes 10 px open, mouth just closed."""
-    points = np.zeros((70, 2))
-    angles = np.linspace(np.pi, 0, 17)
-    points[0:17] = np.c_[70 * np.cos(angles), 20 + 80 * np.sin(angles)]
-    points[17:22] = np.c_[np.linspace(-55, -15, 5), [-25, -30, -32, -30, -27]]
-    points[22:27] = points[21:16:-1] * [-1, 1]
-    points[27:31] = np.c_[np.zeros(4), np.linspace(0, 30, 4)]
-    points[31:36] = np.c_[np.linspace(-12, 12, 5), [36, 38, 39, 38, 36]]
-    points[36:42] = [[-50, 0], [-40, -5], [-28, -5], [-18, 0], [-28, 5], [-40, 5]]
-    points[42:48] = points[[39, 38, 37, 36, 41, 40]] * [-1, 1]
-    points[48:60] = np.c_[
-        25 * np.cos(np.linspace(np.pi, -np.pi, 13)[:-1]), 60 - 8 * np.sin(np.linspace(np.pi, -np.pi, 13)[:-1])
-    ]
-    points[60:65] = np.c_[np.linspace(-18, 18, 5), np.full(5, 60)]
-    points[65:68] = np.c_[[9, 0, -9], np.full(3, 60.5)]
-    points[68], points[69] = [-34, 0], [34, 0]
-    return points + 200
-
-
-def moved(points: np.ndarray, scale: float, angle: float, shift: tuple[float, float]) -> np.ndarray:
-    centre = points.mean(0)
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    return (points - centre) @ np.array([[cos, sin], [-sin, cos]]) + centre + shift
-
-
-def resting(count: int = 20) -> np.ndarray:
-    return np.repeat(face()[None], count, axis=0)
-
-
-def wide_face() -> np.ndarray:
-    """Another person: wider, larger, elsewhere, tilted."""
-    return moved((face() - 200) * [1.3, 0.9] + 400, 1.7, 0.1, (30, -20))
+from tests.landmarks.drawn_face import face, jaw_dropped, lowered, moved, resting, wide_face
 
 
 def test_a_driver_at_rest_leaves_the_source_alone():
@@ -75,14 +40,6 @@ def test_a_closed_driver_closes_the_eyes_of_any_source(lids: tuple[tuple[int, in
     result = retarget(source, driving)
     assert layout.aperture(result[-1], lids) < 0.02 * layout.aperture(source, lids)
     assert layout.aperture(result[0], lids) == pytest.approx(layout.aperture(source, lids), rel=1e-3)
-
-
-def lowered(points: np.ndarray, aperture: float) -> np.ndarray:
-    """Both eyes, whose width is 32, open by so many pixels, the lower lids where they were."""
-    made = points.copy()
-    for upper, lower in (*layout.RIGHT_LIDS, *layout.LEFT_LIDS):
-        made[..., upper, :] = made[..., lower, :] - [0, aperture]
-    return made
 
 
 def test_lids_that_detectors_take_for_closed_close_fully_and_half_way_from_there_is_half_open():
@@ -121,13 +78,6 @@ def test_pupils_stay_between_the_corners_of_the_eye():
     result = retarget(wide_face(), driving)[-1]
     across = (result[39] - result[36]) / np.sum((result[39] - result[36]) ** 2)
     assert (result[68] - result[36]) @ across == pytest.approx(0.9, abs=0.01)
-
-
-def jaw_dropped(points: np.ndarray, by: float) -> np.ndarray:
-    made = points.copy()
-    made[..., [55, 56, 57, 58, 59, 65, 66, 67], 1] += by
-    made[..., list(range(5, 12)), 1] += by / 2
-    return made
 
 
 def test_a_mouth_that_is_open_in_the_photo_closes_with_the_driver_and_opens_no_further_than_its():
@@ -170,32 +120,6 @@ def test_lips_never_cross():
     result = retarget(face(), driving)
     for upper, lower in layout.INNER_LIP_PAIRS:
         assert (result[:, lower, 1] - result[:, upper, 1] >= -1e-3).all()
-
-
-def test_neutral_is_the_rest_and_not_the_first_frame():
-    driving = resting(30)
-    driving[:5, [55, 56, 57, 58, 59, 65, 66, 67], 1] += 25
-    np.testing.assert_allclose(neutral_face(driving), face(), atol=1e-6)
-
-
-def test_neutral_leaves_out_blinks_and_hardly_moves_with_landmarks_that_tremble():
-    """Every frame says something else, as in a talk; trembling by 0.2 px must not choose another rest."""
-    rng = np.random.default_rng(5)
-    driving = np.stack([jaw_dropped(face(), 12 * abs(np.sin(t / 4))) for t in range(60)])
-    driving[20:26] = lowered(driving[20:26], 1.0)
-    driving += np.cumsum(rng.normal(0, 0.5, (60, 1, 2)), axis=0)
-    rests = [neutral_face(driving + rng.normal(0, 0.2, driving.shape)) for _ in range(8)]
-    assert layout.aperture(rests[0], layout.LEFT_LIDS) == pytest.approx(10, abs=0.3)
-    assert np.std(rests, axis=0).mean() < 0.1
-
-
-def test_neutral_knows_the_pupils_that_were_seen_at_times():
-    driving = resting(30)
-    driving[::2, 68] = np.nan
-    driving[:, 69] = np.nan
-    rest = neutral_face(driving)
-    np.testing.assert_allclose(rest[:69], face()[:69], atol=1e-6)
-    assert np.isnan(rest[69]).all()
 
 
 def test_pupils_that_nobody_saw_stay_unknown_and_harm_nothing():
