@@ -176,12 +176,12 @@ def _cpu_of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def make_clips(folder: Path, count: int, frames: int, size: int) -> list[Path]:
+def make_clips(folder: Path, count: int, frames: int, size: int, fps: float = 30.0) -> list[Path]:
     """Clips of different content, two for the time of one: as it is, and mirrored."""
     folder.mkdir()
     paths = [folder / f"{number}.mp4" for number in range(count)]
     for first in range(0, count, 2):
-        clip = make_clip(frames=frames, size=size, seed=FIRST_SEED + first)
+        clip = make_clip(frames=frames, size=size, fps=fps, seed=FIRST_SEED + first)
         with ExitStack() as stack:
             writers = [
                 stack.enter_context(VideoWriter(path, size, size, clip.fps, synthetic=True))

@@ -1,12 +1,25 @@
-"""Train the animator on a data set made by `s2d curate`.
+"""Train the animator on data sets made by `s2d curate`, or by `s2d synth --format parquet` of photos.
 
 Any further option goes to LightningCLI: --trainer.max_steps 300, --model.lr 5e-4, --data.batch_size 32, ...;
 `s2d train --data DIR --print_config` shows all of them with their values.
+
+examples:
+  s2d train --data DATA --config tiny                       minutes on two cores
+  s2d train --data REAL STILLS --data.weights '[3, 1]'      three pairs of the one to one of the other
+  s2d train --data DATA --init_from small.safetensors --data.size 128    fine-tune weights at another image size
+  s2d train --out runs/tiny --resume --trainer.max_steps 9000            go on where it stopped, to the very batch
+
+Several GPUs of one machine: --trainer.devices 8 --trainer.strategy ddp; data.batch_size is that of each process.
+Several machines: the same command on each, with --trainer.num_nodes 2 besides, as a launcher starts it:
+  torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m s2d train ...
+  srun --nodes 2 --ntasks-per-node 8 s2d train ...          under SLURM, with #SBATCH lines that say the same
+Lightning reads ranks and addresses from what torchrun and SLURM set; --out must be a folder that all of them see.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
@@ -14,7 +27,7 @@ from typing import Any
 
 from s2d.cli.output import emit, table
 from s2d.errors import UsageError
-from s2d.training import LOGGERS
+from s2d.training import LOGGERS, packaged_configs
 
 RUNS = Path("runs")
 DEFAULT_CONFIG = "tiny"
@@ -22,12 +35,16 @@ DEFAULT_CONFIG = "tiny"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Shorthands; what is unknown here is kept for LightningCLI."""
-    parser.add_argument("--data", metavar="DIR", help="the data set (--data.path)")
-    parser.add_argument("--config", metavar="NAME|FILE", help="packaged configuration or a YAML file (tiny)")
+    names = ", ".join(packaged_configs())
+    parser.add_argument("--data", nargs="+", metavar="DIR", help="the data set, or several (--data.path)")
+    parser.add_argument(
+        "--config", metavar="NAME|FILE", help=f"packaged configuration ({names}) or a YAML file ({DEFAULT_CONFIG})"
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder for logs, checkpoints, weights (runs/NAME)")
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="CKPT", help="go on from the run's last checkpoint, or from this one"
     )
+    parser.add_argument("--init_from", metavar="FILE", help="weights to begin with, of any image size")
     parser.add_argument("--logger", choices=LOGGERS, default="csv", help="where curves go (csv)")
     parser.add_argument("--fast_dev_run", action="store_true", help="one batch of everything, nothing kept")
     parser.set_defaults(passed_on=[], usage_error=parser.error)
@@ -64,7 +81,9 @@ def _prints_config(args: argparse.Namespace) -> bool:
 
 
 def _options(args: argparse.Namespace) -> list[str]:
-    shorthands = [f"--data.path={args.data}"] if args.data else []
+    data = args.data or []
+    shorthands = [f"--data.path={json.dumps(data) if len(data) > 1 else data[0]}"] if data else []
+    shorthands += [f"--init_from={args.init_from}"] if args.init_from else []
     shorthands += ["--trainer.fast_dev_run=true"] if args.fast_dev_run else []
     return [*shorthands, *args.passed_on]
 
@@ -75,7 +94,7 @@ def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
     from s2d.training.run import CONFIG, Run
 
     config = args.config or DEFAULT_CONFIG
-    announce = None if args.quiet else _say_where
+    announce = None if args.quiet else _say
     out = args.out or _free_folder(RUNS / Path(config).stem)
     if args.resume is None:
         return config, Run(out, args.logger, announce=announce)
@@ -84,8 +103,8 @@ def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
     return args.config or (own if own.is_file() else config), Run(out, args.logger, checkpoint, announce)
 
 
-def _say_where(out: Path) -> None:
-    sys.stderr.write(f"training into {out}\n")
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _free_folder(wanted: Path) -> Path:

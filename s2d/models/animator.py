@@ -39,8 +39,19 @@ class AnimatorConfig:
     """Channels of the motion network at its own full resolution."""
     motion_stride: int = 2
     """Image size over grid size of the motion network: 2 resolves lids better, 4 is four times cheaper."""
+    residual_reach: float = 0.25
+    """Largest flow that the motion network adds, normalised: an eighth of the image's width, as shoulders move."""
     heatmap_sigma: float = 0.04
     """Width of the drawn landmarks in normalised units (the image is 2 wide)."""
+
+    prior: bool = True
+    """Ablation: without it no candidate moves, and the motion network alone has to find the whole flow."""
+    masks: bool = True
+    """Ablation: without it the prior's shares of the candidates stay."""
+    residual: bool = True
+    """Ablation: without it nothing is added to the candidates."""
+    pupils: bool = True
+    """Ablation: without it pupils are not known."""
 
     def __post_init__(self) -> None:
         """Raises S2DError when the numbers do not fit together."""
@@ -51,6 +62,7 @@ class AnimatorConfig:
             "levels": step > 0,
             "motion_stride": self.motion_stride in (1, 2, 4, 8),
             "bottleneck": self.bottleneck >= 0,
+            "residual_reach": self.residual_reach > 0,
             "heatmap_sigma": self.heatmap_sigma > 0,
             "size": step > 0 and self.size >= step and self.size % step == 0,
         }
@@ -113,7 +125,7 @@ class Animator(nn.Module):
         super().__init__()
         self.config = config or AnimatorConfig()
         self.encoder = Encoder(self.config.channels, self.config.levels)
-        self.motion = motion.MotionNetwork(self.config.motion_channels)
+        self.motion = motion.MotionNetwork(self.config.motion_channels, self.config.residual_reach)
         self.decoder = Decoder(self.config.channels, self.config.levels, self.config.bottleneck)
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
@@ -128,6 +140,7 @@ class Animator(nn.Module):
         size, batch = self.config.size, source.shape[0]
         _check("source", source, (batch, 3, size, size))
         _check("points", points, (batch, layout.COUNT, 2))
+        points = self._seen(points)
         side = self.config.size // self.config.motion_stride
         heatmaps = part_heatmaps(points, side, side, self.config.heatmap_sigma)
         return EncodedSource(source, points, heatmaps, self.encoder(source))
@@ -137,13 +150,16 @@ class Animator(nn.Module):
         size, count = self.config.size, driving_points.shape[0]
         _check("driving_points", driving_points, (count, layout.COUNT, 2))
         _check("encoded.image", encoded.image, (1 if encoded.image.shape[0] == 1 else count, 3, size, size))
-        encoded = encoded.expand(count)
+        encoded, driving_points = encoded.expand(count), self._seen(driving_points)
         prior = motion_prior(encoded.points, driving_points, size, size)
+        if not self.config.prior:
+            prior = prior._replace(displacement=torch.zeros_like(prior.displacement))
         heatmaps = part_heatmaps(driving_points, size, size, self.config.heatmap_sigma)
         prior_masks = prior.masks
         update = self._motion_update(encoded, prior.displacement, prior_masks, heatmaps)
-        masks = (prior.logits + resize(update.logits, size, size)).softmax(dim=1)
-        residual = resize(update.residual, size, size).permute(0, 2, 3, 1)
+        logits, residual = (resize(field, size, size) for field in (update.logits, update.residual))
+        masks = (prior.logits + logits * self.config.masks).softmax(dim=1)
+        residual = residual.permute(0, 2, 3, 1) * self.config.residual
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
         grid = identity_grid(size, size, displacement) + displacement
@@ -151,6 +167,13 @@ class Animator(nn.Module):
         correction = self.decoder(_visible(encoded.features, displacement, occlusion), warped, heatmaps)
         image = warped + (1 - occlusion) * correction
         return AnimatorOutput(image, warped, grid, masks, prior_masks, occlusion)
+
+    def _seen(self, points: Tensor) -> Tensor:
+        """The landmarks that the animator may look at."""
+        if self.config.pupils:
+            return points
+        unknown = torch.full_like(points[:, len(layout.CONTOUR_68) :], torch.nan)
+        return torch.cat([points[:, : len(layout.CONTOUR_68)], unknown], dim=1)
 
     def _motion_update(
         self, encoded: EncodedSource, displacement: Tensor, masks: Tensor, heatmaps: Tensor

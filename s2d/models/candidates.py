@@ -6,17 +6,22 @@ standing still, exactly, in any precision. Points are (B, 70, 2) normalised, NaN
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
+from s2d.models.blocks import resize
 from s2d.models.heatmaps import gaussian_field
+from s2d.models.skull import skull_outline
 
 CANDIDATES = (
     "background",
     "head_similarity",
     "head",
+    "skull",
     "right_eye",
     "left_eye",
     "mouth",
@@ -24,18 +29,24 @@ CANDIDATES = (
     "left_pupil",
 )
 COUNT = len(CANDIDATES)
-BACKGROUND, HEAD_SIMILARITY, HEAD, RIGHT_EYE, LEFT_EYE, MOUTH, RIGHT_PUPIL, LEFT_PUPIL = range(COUNT)
+BACKGROUND, HEAD_SIMILARITY, HEAD, SKULL, RIGHT_EYE, LEFT_EYE, MOUTH, RIGHT_PUPIL, LEFT_PUPIL = range(COUNT)
 FITTED_PARTS = (
     layout.PARTS["right_eye"],
     layout.PARTS["left_eye"],
     (*layout.PARTS["outer_lips"], *layout.PARTS["inner_lips"]),
 )
 PUPILS = (layout.RIGHT_PUPIL, layout.LEFT_PUPIL)
-RBF_SIGMAS = (0.43, 0.15)  # in face radii, coarse then fine; 0.43 is 0.16 normalised in the usual crop (radius 0.37)
+MATERN_LENGTH = 0.7  # normalised; .5 to 2 gave the same error on real clips
+MATERN_RIDGE = 0.01  # noise of single landmarks; what it smooths too much, the fine level mends
+OUTLINE_RIDGE = 0.1  # an estimate, and hair is soft
+BORDER_RIDGE = 0.05  # the border is held more loosely, so that a head may come close to it
+BORDER_ANCHORS = 16  # evenly around the image; without them the whole picture turns with the head
+COARSE_NODES = 32  # per side, where the smooth level is summed up; finer grids changed the fourth digit of the error
+RBF_SIGMA = 0.15  # in face radii, of the fine level: a lid's height
 LID_MIDPOINTS = tuple((a, b) for eye in FITTED_PARTS[:2] for a, b in zip(eye, (*eye[1:], eye[0]), strict=True))
-RBF_RIDGE = 0.05  # noise of single landmarks is smoothed; what the coarse level smooths too much, the fine one mends
+RBF_RIDGE = 0.05
 
-NEWTON_STEPS = 16  # one more than needed, see solve_by_products
+NEWTON_STEPS = 19  # one more than needed, see solve_by_products
 
 
 def identity_grid(height: int, width: int, like: Tensor) -> Tensor:
@@ -64,16 +75,18 @@ def _contour(points: Tensor) -> tuple[Tensor, Tensor]:
 def candidate_displacements(source: Tensor, driving: Tensor, height: int, width: int) -> Tensor:
     """All candidates of `CANDIDATES` on a grid: (B, K, height, width, 2).
 
-    The head is the least-squares similarity plus a Gaussian radial basis interpolation of what it leaves over at the
-    landmarks: (G + ridge I) w = residual. It decays to the similarity away from the face.
+    Head and skull are `landmark_motion`, without and with the outline of the skull (skull.py): long hair that lies on
+    shoulders stays, short hair turns with the head.
     """
     grid = identity_grid(height, width, driving)
     similarity = head_similarity(source, driving)
     rigid = _displacement(similarity, grid)
-    head = rigid + residual_motion(source, driving, similarity, height, width)
+    nothing = driving.new_zeros(driving.shape[0], 0, 2)
+    head = landmark_motion(source, driving, nothing, nothing, height, width)
+    skull = landmark_motion(source, driving, skull_outline(source), skull_outline(driving), height, width)
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
     pupils = [_pupil_displacement(source, driving, similarity, pupil, rigid, head) for pupil in PUPILS]
-    return torch.stack([torch.zeros_like(rigid), rigid, head, *parts, *pupils], dim=1)
+    return torch.stack([torch.zeros_like(rigid), rigid, head, skull, *parts, *pupils], dim=1)
 
 
 def head_similarity(source: Tensor, driving: Tensor) -> Tensor:
@@ -82,34 +95,67 @@ def head_similarity(source: Tensor, driving: Tensor) -> Tensor:
     return similarity_fit(driving[:, contour], source[:, contour])
 
 
-def residual_motion(source: Tensor, driving: Tensor, similarity: Tensor, height: int, width: int) -> Tensor:
-    """Displacement (B, height, width, 2) by which the landmarks depart from `similarity`, spread around them.
+def landmark_motion(
+    source: Tensor, driving: Tensor, source_outline: Tensor, driving_outline: Tensor, height: int, width: int
+) -> Tensor:
+    """Displacement (B, height, width, 2) that takes every landmark where it was and fades towards the image's border.
 
-    Two levels of radial basis functions: the fine one interpolates what the coarse one's ridge leaves over at the lids
-    and lips. A landmark that is not known on either side has no weight and disturbs no other.
+    A smooth level, the Gaussian process whose covariance is Matern's of order 3/2 (Rasmussen and Williams 2006, eq.
+    4.17), through the landmarks, the outlines (B, M, 2) and zero around the border: hair and shoulders follow the face
+    by halves, as in a thin-plate spline. A fine level of radial basis functions adds what the smooth one leaves at lids
+    and lips. A point that is not known on either side has no weight and disturbs no other.
     """
-    centres, known_driving = _anchors(driving)
-    target, known_source = _anchors(source)
-    known = known_driving & known_source
-    left = torch.where(known[..., None], target - apply(similarity, centres), 0.0)
-    radius = face_radius(driving)
-    field = torch.zeros(centres.shape[0], height, width, 2, dtype=centres.dtype, device=centres.device)
-    for sigma in RBF_SIGMAS:
-        weights, fitted = fit_rbf(centres, left, known, sigma * radius)
-        field = field + gaussian_field(centres, weights, sigma * radius, height, width).permute(0, 2, 3, 1)
-        left = left - fitted
-    return field
+    pairs = ((driving, driving_outline), (source, source_outline))
+    places, ends = (torch.cat([_anchors(points), outline], dim=1) for points, outline in pairs)
+    known = torch.isfinite(places + ends).all(-1)
+    places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
+    smooth, fitted = _smooth_motion(places, ends - places, known, driving_outline.shape[1])
+    count = places.shape[1] - driving_outline.shape[1]
+    sigma = RBF_SIGMA * face_radius(driving)
+    centres, left = places[:, :count], (ends - places - fitted)[:, :count]
+    weights, _ = fit_rbf(centres, left, known[:, :count], sigma)
+    field = resize(smooth, height, width) + gaussian_field(centres, weights, sigma, height, width)
+    return field.permute(0, 2, 3, 1)
 
 
-def _anchors(points: Tensor) -> tuple[Tensor, Tensor]:
-    """The 68 landmarks and the middles between neighbours on the lids (B, 80, 2), and where they are known (B, 80).
+def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, outline: int) -> tuple[Tensor, Tensor]:
+    """The smooth level on its own coarse grid (B, 2, n, n) and at the places (B, N, 2), the outline last."""
+    border = _border(places).expand(places.shape[0], -1, -1)
+    nodes = torch.cat([places, border], dim=1)
+    values = torch.cat([moved, torch.zeros_like(border)], dim=1)
+    used = torch.cat([known, known.new_ones(border.shape[:2])], dim=1)
+    gram = matern(nodes, nodes) * (used[:, :, None] & used[:, None])
+    ridges = ((MATERN_RIDGE, places.shape[1] - outline), (OUTLINE_RIDGE, outline), (BORDER_RIDGE, BORDER_ANCHORS))
+    ridge = torch.cat([places.new_full((count,), value) for value, count in ridges])
+    ridge = ridge + (~used).to(gram)  # keeps the rows of unknown points invertible
+    weights = solve_spd(gram + torch.diag_embed(ridge), values)
+    grid = identity_grid(COARSE_NODES, COARSE_NODES, places).reshape(1, -1, 2)
+    field = (matern(grid, nodes) @ weights).reshape(places.shape[0], COARSE_NODES, COARSE_NODES, 2)
+    return field.permute(0, 3, 1, 2), (gram @ weights)[:, : places.shape[1]]
+
+
+def matern(a: Tensor, b: Tensor) -> Tensor:
+    """Matern's covariance of order 3/2 between points (B, M, 2) and (B, N, 2): (B, M, N), 1 where they meet."""
+    squared = ((a[:, :, None] - b[:, None]) ** 2).sum(-1)
+    distance = (squared + 1e-12).sqrt() * (math.sqrt(3) / MATERN_LENGTH)  # the root's slope is infinite at 0
+    return (1 + distance) * torch.exp(-distance)
+
+
+def _border(like: Tensor) -> Tensor:
+    """Points (1, BORDER_ANCHORS, 2) evenly around the image."""
+    side = torch.arange(BORDER_ANCHORS // 4, dtype=like.dtype, device=like.device) * (8 / BORDER_ANCHORS) - 1
+    one = torch.ones_like(side)
+    edges = [(side, -one), (one, side), (-side, one), (-one, -side)]
+    return torch.cat([torch.stack(edge, dim=-1) for edge in edges])[None]
+
+
+def _anchors(points: Tensor) -> Tensor:
+    """The 68 landmarks and the middles between neighbours on the lids (B, 80, 2), NaN where not known.
 
     The lids' landmarks lie further apart than the lids move; without the middles a closing lid would be a zigzag.
     """
     starts, ends = (list(side) for side in zip(*LID_MIDPOINTS, strict=True))
-    anchors = torch.cat([points[:, : len(layout.CONTOUR_68)], (points[:, starts] + points[:, ends]) / 2], dim=1)
-    known = torch.isfinite(anchors).all(-1)
-    return torch.where(known[..., None], anchors, 0.0), known
+    return torch.cat([points[:, : len(layout.CONTOUR_68)], (points[:, starts] + points[:, ends]) / 2], dim=1)
 
 
 def fit_rbf(centres: Tensor, values: Tensor, known: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,8 +184,8 @@ def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
 def solve_by_products(matrix: Tensor, right: Tensor) -> Tensor:
     """`solve_spd` by Newton's iteration for the inverse, X <- X (2 I - A X), which squares the error at every step.
 
-    From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 80 landmarks |A| is at most 81.05
-    and the eigenvalues at least the ridge, so that 15 steps reach the precision of float32 for any landmarks.
+    From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 80 landmarks, outline and border,
+    |A| is at most 106 and the eigenvalues at least 0.01: 18 steps reach the precision of float32 for any landmarks.
     """
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     inverse = identity / matrix.abs().sum(-1).amax(-1)[:, None, None]

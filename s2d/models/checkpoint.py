@@ -24,12 +24,12 @@ from s2d.files import whole_file
 from s2d.landmarks import layout
 from s2d.models.animator import Animator, AnimatorConfig
 
-FORMAT = 1  # of the header and the names of the weights
+FORMAT = 2  # of the header and the names of the weights
 HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
 CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
 PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
 _REMEDY = "give a .safetensors or .ckpt file of s2d train"
-_TYPES: dict[str, type] = {"int": int, "float": float}
+_TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
 def save_animator(path: str | Path, model: Animator, data: Mapping[str, str] | None = None) -> None:

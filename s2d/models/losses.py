@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.landmarks import layout
+from s2d.models.blocks import warp
+from s2d.models.candidates import identity_grid
 from s2d.models.heatmaps import full_precision
 from s2d.models.prior import signed_distance, smoothstep
 
@@ -84,7 +86,7 @@ def mask_prior(masks: Tensor, prior_masks: Tensor) -> Tensor:
     return (prior * (prior.log() - masks.clamp(min=MASK_EPSILON).log())).sum(dim=1).mean()
 
 
-def decay(step: int, steps: int) -> float:
+def decay(step: float, steps: float) -> float:
     """From 1 at step 0 to 0 at `steps` and after, as half a cosine.
 
     >>> [round(decay(step, 100), 2) for step in (0, 50, 100, 200)]
@@ -96,6 +98,36 @@ def decay(step: int, steps: int) -> float:
 def pair_loss(first: Tensor, second: Tensor, target_first: Tensor, target_second: Tensor) -> Tensor:
     """Mean absolute error of the change between two neighbouring frames: flicker costs, a constant error does not."""
     return F.l1_loss(second - first, target_second - target_first)
+
+
+def cycle_loss(there: Tensor, back: Tensor, weights: Tensor) -> Tensor:
+    """How far from home the way there and back ends: mean distance, normalised, where `weights` (B, 1, H, W) say.
+
+    there, back (B, H, W, 2): grids from driving to source and from source to driving.
+    """
+    returned = warp(back.permute(0, 3, 1, 2), there).permute(0, 2, 3, 1)
+    home = identity_grid(there.shape[1], there.shape[2], there)
+    missed = (returned - home).abs().sum(-1)[:, None]
+    return (missed * weights).sum() / weights.sum().clamp(min=1.0)
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """What the discriminator minimises, Lim and Ye 2017, "Geometric GAN", eq. 10: scores beyond +-1 cost nothing.
+
+    >>> float(hinge_discriminator(torch.tensor([2.0, 0.0]), torch.tensor([-3.0, 0.5])))
+    1.25
+    """
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """What the generator minimises against `hinge_discriminator`: the negative mean score."""
+    return -fake.mean()
+
+
+def feature_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a discriminator's features, mean over layers (pix2pixHD, Wang et al. 2018, eq. 4)."""
+    return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(fake, real, strict=True)]).mean()
 
 
 def _in_nodes(grid: Tensor) -> Tensor:

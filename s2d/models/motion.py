@@ -13,7 +13,6 @@ from s2d.models import candidates
 from s2d.models.blocks import ConvBlock, initialise, widths, zero
 from s2d.models.heatmaps import PART_COUNT
 
-RESIDUAL_REACH = 0.1  # largest residual flow, normalised: a twentieth of the image's width
 DEPTH = 3  # halvings inside the U-Net
 
 
@@ -23,7 +22,7 @@ class MotionUpdate(NamedTuple):
     logits: Tensor
     """(B, K, h, w), added to the prior's."""
     residual: Tensor
-    """(B, 2, h, w) flow added in the foreground, normalised, within +-0.1."""
+    """(B, 2, h, w) flow added in the foreground, normalised, within +-`reach`."""
     occlusion: Tensor
     """(B, 1, h, w) logits: high where the warped source shows what should be seen."""
 
@@ -31,8 +30,10 @@ class MotionUpdate(NamedTuple):
 class MotionNetwork(nn.Module):
     """A small U-Net over the warped candidates, the prior's masks and the part heatmaps of source and driver."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, reach: float) -> None:
+        """`reach` is the largest residual flow, normalised."""
         super().__init__()
+        self.reach = reach
         inputs = candidates.COUNT * (3 + 1) + 2 * PART_COUNT
         sizes = widths(channels, DEPTH + 1)
         self.enter = ConvBlock(inputs, channels)
@@ -53,4 +54,4 @@ class MotionNetwork(nn.Module):
             x = F.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
             x = up(torch.cat([skip, x], dim=1))
         logits, residual, occlusion = self.head(x).float().split([candidates.COUNT, 2, 1], dim=1)
-        return MotionUpdate(logits, RESIDUAL_REACH * torch.tanh(residual), occlusion)
+        return MotionUpdate(logits, self.reach * torch.tanh(residual / self.reach), occlusion)

@@ -82,7 +82,7 @@ def _probabilities(driving: Tensor, head: Tensor, gates: list[Tensor]) -> Tensor
     pupils = [(gate * 0.9 * head).clamp(min=NEVER) for gate in gates]
     rigid = PART_SHARE * head
     left = head - rigid - sum(parts) - sum(pupils)
-    shares = torch.stack([1 - head, rigid, left, *parts, *pupils], dim=1).clamp(min=NEVER)
+    shares = torch.stack([1 - head, rigid, left / 2, left / 2, *parts, *pupils], dim=1).clamp(min=NEVER)
     return shares / shares.sum(dim=1, keepdim=True)
 
 

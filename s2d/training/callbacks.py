@@ -1,10 +1,10 @@
-"""What happens beside training: contact sheets at validation, and a progress bar."""
+"""What happens beside training: examples at validation, checkpoints, and a progress bar."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,89 @@ from s2d import progress
 from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.models.animator import AnimatorOutput
-from s2d.training.loggers import log_picture
+from s2d.models.prior import prior_warp
+from s2d.training.datamodule import FaceDataModule
+from s2d.training.loggers import log_clip, log_examples, log_picture, picture_path
+from s2d.training.pairs import Sample, finished
+from s2d.video import VideoWriter
 
 GAP = 2  # white pixels between the pictures of a sheet
 
 
-class SheetCallback(pl.Callback):
-    """After every validation a sheet of held-out pairs, one a row: source | driving | warped | result | foreground."""
+class ExamplesCallback(pl.Callback):
+    """After every validation what the averaged weights make of held-out faces.
 
-    def __init__(self, out: Path, rows: int = 6) -> None:
-        self.out, self.rows = out, rows
+    A sheet of pairs, one a row: source | driving | warped | result | foreground; a table of the same pairs; and of the
+    first held-out track a video, source | driving | result.
+    """
+
+    def __init__(self, out: Path, rows: int = 6, clip_frames: int = 50) -> None:
+        """Raises S2DError when a number of frames cannot be meant; 0 makes no video."""
+        if clip_frames < 0:
+            raise S2DError("cannot make videos", f"of {clip_frames} frames", "--clip_frames is 0 or more")
+        self.out, self.rows, self.clip_frames = out, rows, clip_frames
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw with the averaged weights, evenly spread over the validation pairs."""
+        """Evenly spread over the validation pairs; drawn by the main process alone."""
         if trainer.sanity_checking or not trainer.is_global_zero or _trying(trainer):
             return
-        pairs = trainer.datamodule.validation_pairs  # type: ignore[attr-defined]
-        chosen = np.linspace(0, len(pairs) - 1, min(self.rows, len(pairs))).round().astype(int)
-        batch = default_collate([pairs[int(index)] for index in chosen])
-        batch = {name: value.to(pl_module.device) for name, value in batch.items()}
-        with torch.no_grad():
-            output = pl_module(batch)
-        log_picture(trainer.loggers, self.out, "sheets", sheet(batch, output), trainer.global_step)
+        data: FaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        self._pairs(trainer, pl_module, data)
+        if self.clip_frames:
+            self._clip(trainer, pl_module, data)
+
+    def _pairs(self, trainer: pl.Trainer, module: pl.LightningModule, data: FaceDataModule) -> None:
+        pairs = data.validation_pairs
+        chosen = np.linspace(0, len(pairs) - 1, min(self.rows, len(pairs))).round().astype(int).tolist()
+        batch, output = _animated(trainer, module, [pairs[index] for index in chosen])
+        whole = sheet(batch, output)
+        log_picture(trainer.loggers, self.out, "sheets", whole, trainer.global_step)
+        untrained = prior_warp(batch["source"], batch["source_points"], batch["driving_points"])
+        errors = zip(_l1(output.image, batch["driving"]), _l1(untrained, batch["driving"]), strict=True)
+        rows = [
+            (*_names(data, index), round(mine, 5), round(prior, 5))
+            for index, (mine, prior) in zip(chosen, errors, strict=True)
+        ]
+        strips = [whole[row * (data.size + GAP) :][: data.size] for row in range(len(chosen))]
+        log_examples(trainer.loggers, self.out, "examples", EXAMPLE, rows, strips, trainer.global_step)
+
+    def _clip(self, trainer: pl.Trainer, module: pl.LightningModule, data: FaceDataModule) -> None:
+        pairs = data.validation_pairs
+        span = pairs.plan[0][0]
+        clip = pairs.store.clip(span)
+        driving = [int(position) for position in clip.within(span)[: self.clip_frames]]
+        path = picture_path(self.out, "clips", trainer.global_step, ".mp4")
+        rate = data.rate(span)
+        with VideoWriter(path, 3 * data.size + 2 * GAP, data.size, rate, synthetic=True) as writer:
+            for start in range(0, len(driving), data.batch_size):
+                samples = [pairs.sample(span, (int(clip.usable[0]), at)) for at in driving[start:][: data.batch_size]]
+                batch, output = _animated(trainer, module, samples)
+                for frame in _beside([batch["source"], batch["driving"], output.image]):
+                    writer.write(frame)
+        log_clip(trainer.loggers, "clips", path, trainer.global_step)
+
+
+EXAMPLE = ("track", "identity", "source_frame", "driving_frame", "l1", "l1_prior")
+
+
+def _names(data: FaceDataModule, index: int) -> tuple[str, str, int, int]:
+    """Of validation pair `index`: track, identity, and its frames' positions in the track."""
+    span = data.validation_pairs.plan[index][0]
+    return span.track_id, data.identity_of(span), *data.validation_pairs.positions(index)
+
+
+def _animated(trainer: pl.Trainer, module: pl.LightningModule, samples: list[Sample]) -> tuple[Sample, AnimatorOutput]:
+    """The samples as a batch on the module's device, and what it makes of them."""
+    loaded = {name: value.to(module.device) for name, value in default_collate(samples).items()}
+    batch = trainer.precision_plugin.convert_input(finished(loaded))
+    with torch.no_grad(), trainer.precision_plugin.forward_context():
+        output: AnimatorOutput = module(batch)
+    return batch, output
+
+
+def _l1(images: Tensor, targets: Tensor) -> list[float]:
+    differences = (images.float().clamp(0, 1) - targets.float()).abs().mean((1, 2, 3))
+    return [float(value) for value in differences]
 
 
 def _trying(trainer: pl.Trainer) -> bool:
@@ -50,9 +111,15 @@ def _trying(trainer: pl.Trainer) -> bool:
 def sheet(batch: dict[str, Tensor], output: AnimatorOutput) -> Image:
     """Rows of pictures side by side, RGB uint8; the foreground is light where pixels move with the face."""
     foreground = output.foreground.expand(-1, 3, -1, -1)
-    columns = [batch["source"], batch["driving"], output.warped, output.image, foreground]
-    padded = [np.pad(_bytes(column), ((0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255) for column in columns]
-    return np.concatenate(list(np.concatenate(padded, axis=2)), axis=0)[:-GAP, :-GAP]
+    rows = _beside([batch["source"], batch["driving"], output.warped, output.image, foreground])
+    spaced = np.pad(rows, ((0, 0), (0, GAP), (0, 0), (0, 0)), constant_values=255)
+    return np.concatenate(list(spaced), axis=0)[:-GAP]
+
+
+def _beside(columns: Sequence[Tensor]) -> Image:
+    """Pictures (B, 3, S, S) each, as (B, S, W, 3) uint8 with white gaps between the columns."""
+    padded = [np.pad(_bytes(column), ((0, 0), (0, 0), (0, GAP), (0, 0)), constant_values=255) for column in columns]
+    return np.concatenate(padded, axis=2)[:, :, :-GAP]
 
 
 def _bytes(images: Tensor) -> Image:
@@ -69,13 +136,19 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
         if every < 1:
             raise S2DError("cannot keep checkpoints", f"every {every} steps", "--checkpoint_every is 1 or more")
         self.path, self.every = path, every
-        self._saved = -1
+        self._saved, self._before = -1, 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
         """Save when due; the last step is saved here too, where a resumed run can go on from as from any other."""
         step = trainer.global_step
-        if step % self.every == 0 or step == trainer.max_steps:
+        due = step // self.every > self._before // self.every  # a batch may take more steps than one
+        self._before = step
+        if due or step == trainer.max_steps:
             self._save(trainer)
+
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Count from the step that training begins at."""
+        self._before = trainer.global_step
 
     def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
         """Save when training ended for another reason than its number of steps."""

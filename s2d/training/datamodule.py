@@ -1,25 +1,32 @@
-"""The LightningDataModule over a curated data set."""
+"""The LightningDataModule over one or several curated data sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
+import pandas as pd
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from s2d.errors import S2DError
 from s2d.shards.reader import Dataset as Shards
-from s2d.shards.reader import open_dataset
+from s2d.shards.reader import finished_shards, open_dataset
+from s2d.storage import location
 from s2d.training.augment import Augmentation
-from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs
-from s2d.training.sampling import ClipOrder, PairRule, StreamSampler
-from s2d.training.split import Split, split_tracks
+from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs, as_it_is, finished
+from s2d.training.sampling import ClipOrder, Mixture, PairRule, StreamSampler, shares_of
+from s2d.training.split import Span, Split, join_tracks, split_tracks
 
 MIN_EPOCH = 4096  # pairs; an epoch is only bookkeeping here, and a shorter one would be mostly that
-MUST_AGREE = ("layout", "detector", "size", "landmarks", "seed", "visit", "window")
+MIB = 2**20
+MADE_ALIKE = ("layout", "detector", "crop_size")  # else landmarks mean other places, or faces stand elsewhere
+MUST_AGREE = (*MADE_ALIKE, "size", "landmarks", "seed", "visit", "window", "shares")
 
 _AUGMENTATION = Augmentation()
 _RULE = PairRule()
@@ -30,7 +37,8 @@ class FaceDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        path: str,
+        path: list[str] | str,
+        weights: list[float] | None = None,
         size: int = 64,
         batch_size: int = 16,
         landmarks: Landmarks = "aligned",
@@ -49,7 +57,10 @@ class FaceDataModule(pl.LightningDataModule):
         """What to read and how.
 
         Args:
-            path: folder of the data set.
+            path: folder of the data set, or several of one layout, detector and crop size. An identity that is in
+                several of them is one person, and on one side only.
+            weights: of each of several data sets, relative to each other, in the pairs drawn; None draws by their
+                numbers of tracks.
             size: side of the training images in pixels, at most that of the stored crops.
             batch_size: pairs per step and process.
             landmarks: which of the stored landmarks to train on.
@@ -69,13 +80,16 @@ class FaceDataModule(pl.LightningDataModule):
         Raises S2DError when a number cannot be meant.
         """
         super().__init__()
+        self.paths = [path] if isinstance(path, str) else list(path)
+        self.asked = f"cannot train on {', '.join(self.paths) or 'nothing'}"
         least = {"size": (size, 1), "batch_size": (batch_size, 1), "val_pairs": (val_pairs, 1), "visit": (visit, 1)}
         least |= {"window": (window, 1), "workers": (workers, 0), "cache_mb": (cache_mb, 0), "seed": (seed, 0)}
         wrong = [f"{name} is {value}, not {low} or more" for name, (value, low) in least.items() if value < low]
         wrong += [] if 0 <= val_share < 1 else [f"val_share is {val_share}, not from 0 to less than 1"]
+        wrong += _wrong_paths(self.paths, weights)
         if wrong:
-            raise S2DError(f"cannot train on {path}", ", ".join(wrong), "change the --data options")
-        self.path, self.size, self.batch_size, self.landmarks = path, size, batch_size, landmarks
+            raise S2DError(self.asked, ", ".join(wrong), "change the --data options")
+        self.weights, self.size, self.batch_size, self.landmarks = weights, size, batch_size, landmarks
         self.consecutive, self.pair, self.augmentation = consecutive, pair, augmentation
         self.val_share, self.val_identities, self.val_pairs = val_share, val_identities, val_pairs
         self.visit, self.window, self.workers = visit, window, workers
@@ -85,27 +99,41 @@ class FaceDataModule(pl.LightningDataModule):
         """Samples that all processes together had trained on after that many batches."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the data set and part it.
+        """Open the data sets and part them.
 
-        Raises S2DError when it is missing, empty, without pictures, of another layout or too small for `size`.
+        Raises S2DError when one is missing, empty, without pictures, of another layout or too small for `size`, or they
+        were not made alike.
         """
         if self.split is not None:
             return
-        asked = f"cannot train on {self.path}"
-        shards = open_dataset(self.path)
-        self.stored = _usable_crop(shards, self.size, asked)
-        self.split = split_tracks(shards.tracks(), self.val_share, self.val_identities, asked)
-        self.provenance = {key: str(shards.metadata[key]) for key in ("layout", "detector", "crop_size")}
-        store = ClipStore(shards, self.landmarks, self.cache_mb * 2**20)
-        longest = max(self.split.train, key=lambda span: span.stop)
-        fitting = store.limit // store.clip(longest.track_id).bytes  # complains now rather than in a worker
-        store.least = max(1, min(self.window, fitting))
-        order = ClipOrder(len(self.split.train), self.visit, store.least, self.seed)
+        data = [open_dataset(path) for path in self.paths]
+        self.provenance = _common_provenance(self.paths, data)
+        tables = [_usable_tracks(shards, path) for path, shards in zip(self.paths, data, strict=True)]
+        self.tracks = join_tracks(tables)
+        if (stored := int(self.provenance["crop_size"])) < self.size:
+            why = f"crops of {stored} px, smaller than data.size {self.size}"
+            raise S2DError(self.asked, why, "lower data.size or curate again")
+        self.split = split_tracks(self.tracks, self.val_share, self.val_identities, self.asked)
+        store = ClipStore(data, self.landmarks, self.size, self.cache_mb * MIB)
+        spans, order = self._order(self.split.train, store)
         self.training_pairs = TrainingPairs(
-            store, self.size, self.stored, self.split.train, order, self.pair, self.augmentation, self.consecutive
+            store, spans, order, self.seed, self.pair, self.augmentation, self.consecutive
         )
-        validation = self.split.validation
-        self.validation_pairs = ValidationPairs(store, self.size, self.stored, validation, self.val_pairs)
+        self.validation_pairs = ValidationPairs(store, self.split.validation, self.val_pairs)
+
+    def _order(self, spans: Sequence[Span], store: ClipStore) -> tuple[list[list[Span]], Mixture]:
+        """The training spans by data set, where it has any, and in which order they are visited."""
+        longest = max(spans, key=lambda span: span.stop)
+        fitting = store.limit // store.clip(longest).bytes  # complains now rather than in a worker
+        store.least = max(1, min(self.window, fitting))
+        parted = [[span for span in spans if span.data == number] for number in range(len(self.paths))]
+        used = [number for number, part in enumerate(parted) if part]
+        shares = shares_of([self.weights[n] if self.weights else len(parted[n]) for n in used])
+        windows = [max(1, store.least * share // sum(shares)) for share in shares]
+        orders = [
+            ClipOrder(len(parted[n]), self.visit, window, self.seed) for n, window in zip(used, windows, strict=True)
+        ]
+        return [parted[n] for n in used], Mixture(tuple(orders), shares)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """An endless stream in epochs of whole rounds over the tracks; goes on where the trainer stands."""
@@ -118,11 +146,16 @@ class FaceDataModule(pl.LightningDataModule):
             self.batch_size,
             sampler=sampler,
             drop_last=True,
+            collate_fn=as_it_is,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """Images of the bytes that were loaded, now that they are where the model is."""
+        return finished(batch)
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """The same held-out pairs every time; few enough for the training process itself."""
@@ -143,35 +176,88 @@ class FaceDataModule(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """How far it is in the stream, and what a resumed run must agree with; batches may be of another size then."""
-        return {**self._identity(), "samples": self._position(), "batches": self._batches()}
+        return {**self.identity(), "samples": self._position(), "batches": self._batches()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Raises S2DError when the checkpoint was trained on data of another make."""
-        mine = self._identity()
+        self.check_resumed(state_dict)
+        self._known = {name: int(state_dict[name]) for name in ("samples", "batches")}
+
+    def check_resumed(self, state_dict: Mapping[str, Any]) -> None:
+        """Raises S2DError when a run with this state was on data of another make, or in another order."""
+        mine = self.identity()
         for key in MUST_AGREE:
             if state_dict.get(key) != mine[key]:
                 why = f"{key} is {mine[key]}, but {state_dict.get(key)} in the checkpoint"
-                raise S2DError(f"cannot resume on {self.path}", why, "resume with the data and options it began with")
-        self._known = {name: int(state_dict[name]) for name in ("samples", "batches")}
+                remedy = "resume with the data and options it began with"
+                raise S2DError(self.asked.replace("train", "resume", 1), why, remedy)
 
-    def _identity(self) -> dict[str, Any]:
+    def check_weights(self, trained_on: Mapping[str, str], asked: str) -> None:
+        """Raises S2DError, opening with `asked`, when weights were trained on landmarks or crops of another make."""
+        for key in MADE_ALIKE:
+            if key in trained_on and trained_on[key] != self.provenance[key]:
+                why = f"{key} was {trained_on[key]} there, but is {self.provenance[key]} in {', '.join(self.paths)}"
+                raise S2DError(asked, why, "curate the videos as they were for those weights, or train from the start")
+
+    def identity(self) -> dict[str, Any]:
+        """What decides which pictures and landmarks come in which order: plain values."""
         order = self.training_pairs.order
-        stream = {"seed": order.seed, "visit": order.visit, "window": order.window}
-        return {**self.provenance, "size": self.size, "landmarks": self.landmarks, **stream}
+        stream = {"seed": self.seed, "visit": self.visit, "window": sum(part.window for part in order.orders)}
+        return {
+            **self.provenance, "size": self.size, "landmarks": self.landmarks, **stream, "shares": list(order.shares),
+        }  # fmt: skip
+
+    def identity_of(self, span: Span) -> str:
+        """Who is seen in a track."""
+        return str(self._row(span)["identity"])
+
+    def rate(self, span: Span) -> float:
+        """Average frames a second of the video that a track is from."""
+        return float(self._row(span)["fps"])
+
+    def _row(self, span: Span) -> Mapping[str, Any]:
+        here = (self.tracks["data"] == span.data) & (self.tracks["track_id"] == span.track_id)
+        return dict(self.tracks[here].iloc[0])
+
+    def content_hashes(self) -> dict[str, str]:
+        """For each data set 16 hexadecimal digits of its content: of its shards, which are named by theirs."""
+        return {path: content_hash(path) for path in self.paths}
+
+
+def content_hash(path: str) -> str:
+    """16 hexadecimal digits that follow from the settings and videos of the data set in a folder or behind a URL."""
+    return hashlib.sha256(json.dumps(finished_shards(location(path))).encode()).hexdigest()[:16]
 
 
 def _one_thread(_: int) -> None:
     cv2.setNumThreads(0)  # a worker is itself the parallelism
 
 
-def _usable_crop(shards: Shards, size: int, asked: str) -> int:
-    """Side of the stored crops; S2DError when they will not do for training images of `size`."""
-    tracks = shards.tracks()
+def _wrong_paths(paths: Sequence[str], weights: Sequence[float] | None) -> list[str]:
+    wrong = [] if paths else ["path names no data set"]
+    wrong += [f"{path} is named twice" for path in sorted(set(paths)) if paths.count(path) > 1]
+    if weights is not None:
+        wrong += [f"there are {len(weights)} weights for {len(paths)} data sets"] if len(weights) != len(paths) else []
+        wrong += [f"the weight {weight} is not above 0" for weight in weights if not 0 < weight < math.inf]
+    return wrong
+
+
+def _common_provenance(paths: Sequence[str], data: Sequence[Shards]) -> dict[str, str]:
+    """MADE_ALIKE of the data sets. Raises S2DError where they differ."""
+    first, *others = [{key: str(shards.metadata[key]) for key in MADE_ALIKE} for shards in data]
+    for path, other in zip(paths[1:], others, strict=True):
+        for key in MADE_ALIKE:
+            if other[key] != first[key]:
+                why = f"{key} is {other[key]}, but {first[key]} in {paths[0]}"
+                raise S2DError(f"cannot train on {path} beside {paths[0]}", why, "curate them alike")
+    return first
+
+
+def _usable_tracks(shards: Shards, path: str) -> pd.DataFrame:
+    """The table of tracks. Raises S2DError when there are none."""
+    asked, tracks = f"cannot train on {path}", shards.tracks()
     if "identity" not in tracks:
         raise S2DError(asked, "a single frames part does not say who is seen", "give the data set's folder")
     if tracks.empty:
         raise S2DError(asked, "no video in it has a usable face", "see `s2d inspect` for the reasons")
-    stored = int(shards.metadata["crop_size"])
-    if stored < size:
-        raise S2DError(asked, f"crops of {stored} px, smaller than data.size {size}", "lower data.size or curate again")
-    return stored
+    return tracks

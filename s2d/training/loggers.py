@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
@@ -93,17 +94,77 @@ def _logged_in(environment: Mapping[str, str]) -> bool:
 
 def _tensorboard_logger(out: Path) -> TensorBoardLogger:
     if not any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
-        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install tensorboard")
+        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install 's2d[tensorboard]'")
     return TensorBoardLogger(out, name="", version="tensorboard")
+
+
+def picture_path(out: Path, name: str, step: int, suffix: str) -> Path:
+    """Where what was made at a step is kept: out/NAME/step-000000SUFFIX; makes the folder."""
+    path = out / name / f"step-{step:06d}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def log_picture(loggers: Sequence[Logger], out: Path, name: str, image: Image, step: int) -> None:
     """Keep `image` (H, W, 3) as out/NAME/step-000000.png, and show it in the loggers that can show pictures."""
-    path = out / name / f"step-{step:06d}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = picture_path(out, name, step, ".png")
     write_image(path, image)
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.log_image(name, [str(path)], step)
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(name, image, step, dataformats="HWC")
+
+
+def log_clip(loggers: Sequence[Logger], name: str, path: Path, step: int) -> None:
+    """Show the video at `path` in wandb; TensorBoard has no videos, there and with CSV it is the file that is kept."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_video(name, [str(path)], step, format=["mp4"])
+
+
+def log_examples(
+    loggers: Sequence[Logger], out: Path, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]],
+    pictures: Sequence[Image], step: int,
+) -> None:  # fmt: skip
+    """Keep a table as out/NAME/step-000000.csv; show it in wandb with a picture to each row, in TensorBoard as text."""
+    with picture_path(out, name, step, ".csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            import wandb
+
+            shown = [[*row, wandb.Image(picture)] for row, picture in zip(rows, pictures, strict=True)]
+            logger.log_table(name, [*columns, "picture"], shown, step=step)
+        elif isinstance(logger, TensorBoardLogger):
+            lines = [" | ".join(map(str, row)) for row in (columns, ["---"] * len(columns), *rows)]
+            logger.experiment.add_text(name, "\n".join(lines), step)
+
+
+def log_data(loggers: Sequence[Logger], hashes: Mapping[str, str], facts: Mapping[str, str]) -> None:
+    """Each data set, by path and with its content's hash, as an artifact of wandb; its files stay where they are."""
+    for path, content in hashes.items():
+        made = {"path": path, "hash": content, **facts}
+        references = {} if "://" in path else {"data": Path(path)}
+        _log_artifact(loggers, f"data-{content}", "dataset", made, references)
+
+
+def log_weights(loggers: Sequence[Logger], files: Sequence[Path], facts: Mapping[str, Any]) -> None:
+    """The run's checkpoint and weights as one artifact of wandb; the files stay where they are."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            _log_artifact([logger], f"model-{logger.version}", "model", facts, {path.name: path for path in files})
+
+
+def _log_artifact(
+    loggers: Sequence[Logger], name: str, kind: str, facts: Mapping[str, Any], references: Mapping[str, Path]
+) -> None:
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and is_main_process():
+            import wandb
+
+            artifact = wandb.Artifact(name, kind, metadata=dict(facts))
+            for label, path in references.items():
+                # by place alone: wandb would read all files to hash them, and the data set's own hash is in the facts
+                artifact.add_reference(path.resolve().as_uri(), name=label, checksum=False)
+            logger.experiment.log_artifact(artifact)

@@ -14,10 +14,14 @@ from torch import Tensor
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.models.discriminator import PatchDiscriminator
+from s2d.models.heatmaps import part_heatmaps
+from s2d.models.losses import decay as half_cosine
 from s2d.models.perceptual import perceptual_distance
 from s2d.models.prior import prior_warp
 from s2d.training.objective import LossWeights, Objective
 
+BETAS = (0.9, 0.99)  # the second moment of the usual .999 remembers longer than a short run lasts
 _ANIMATOR = AnimatorConfig()
 _LOSSES = LossWeights()
 START = "s2d_val_start"
@@ -35,6 +39,7 @@ class AnimatorModule(pl.LightningModule):
         losses: LossWeights = _LOSSES,
         lr: float = 1e-3,
         warmup: int = 50,
+        decay: float = 0.0,
         weight_decay: float = 0.0,
         ema_decay: float = 0.999,
     ) -> None:
@@ -43,26 +48,30 @@ class AnimatorModule(pl.LightningModule):
         Args:
             animator: architecture.
             losses: weights of the losses and their schedule.
-            lr: learning rate of AdamW. Constant but for the warm-up, so that a run can always be resumed and
-                prolonged; the average of the weights does what a falling rate would.
+            lr: learning rate of AdamW, for the discriminator too.
             warmup: steps over which the learning rate rises from zero.
+            decay: share of trainer.max_steps, at the end, over which the learning rate falls to zero as half a cosine.
+                With 0 a run can be prolonged without a dent, and the average of the weights does part of the same.
             weight_decay: of AdamW.
             ema_decay: share of the average that each step keeps; less in the first steps, (1 + t) / (10 + t).
 
         Raises S2DError when a number cannot be meant.
         """
         super().__init__()
-        numbers = {"lr": lr, "warmup": warmup, "weight_decay": weight_decay, "ema_decay": ema_decay}
+        numbers = {"lr": lr, "warmup": warmup, "decay": decay, "weight_decay": weight_decay, "ema_decay": ema_decay}
         wrong = [f"{name}={value}" for name, value in numbers.items() if not 0 <= value < math.inf]
-        if wrong or ema_decay > 1:
-            why = f"it cannot have {', '.join(wrong) or f'ema_decay={ema_decay}'}"
-            raise S2DError("cannot train an animator", why, "these are 0 or more, ema_decay is at most 1")
+        wrong += [f"{name}={numbers[name]}" for name in ("decay", "ema_decay") if numbers[name] > 1]
+        if wrong:
+            why = f"it cannot have {', '.join(wrong)}"
+            raise S2DError("cannot train an animator", why, "these are 0 or more, decay and ema_decay are at most 1")
         # for checkpoints; loggers are given the whole configuration by s2d.training.run
         self.save_hyperparameters({"animator": asdict(animator), "losses": asdict(losses)}, logger=False)
         self.animator = Animator(animator)
         self.average = copy.deepcopy(self.animator).requires_grad_(False)
         self.objective = Objective(losses)
-        self.lr, self.warmup, self.weight_decay, self.ema_decay = lr, warmup, weight_decay, ema_decay
+        self.discriminator = PatchDiscriminator(animator.channels) if losses.adversarial else None
+        self.lr, self.warmup, self.decay = lr, warmup, decay
+        self.weight_decay, self.ema_decay = weight_decay, ema_decay
         self.start: dict[str, float] = {}
         """Validation figures before the first step; kept in checkpoints."""
         self.validated_at = -1
@@ -78,9 +87,12 @@ class AnimatorModule(pl.LightningModule):
         encoded = self.animator.encode_source(batch["source"], batch["source_points"])
         output = self.animator.drive(encoded, batch["driving_points"])
         following = self.animator.drive(encoded, batch["next_points"]) if "next" in batch else None
-        terms = self.objective(output, batch, self.global_step, following)
+        back = self._back(batch) if self.objective.weights.cycle else None
+        terms = self.objective(output, batch, self.global_step, following, back)
+        if self.discriminator is not None:
+            terms |= self._adversarial(self.discriminator, output, batch)
         total = torch.stack(list(terms.values())).sum()
-        frames = [output] if following is None else [output, following]
+        frames = [frame for frame in (output, following, back) if frame is not None]
         # checked before the backward pass, where grid_sample on a CPU crashes the process at such a grid
         if not all(bool(value.isfinite().all()) for value in (total, *(frame.grid for frame in frames))):
             raise self._diverged("the loss")
@@ -89,11 +101,26 @@ class AnimatorModule(pl.LightningModule):
         self.log("train_loss", total.detach(), batch_size=size)
         return total
 
+    def _back(self, batch: Mapping[str, Tensor]) -> AnimatorOutput:
+        """The driving frame moved to the source's landmarks."""
+        output: AnimatorOutput = self.animator(batch["driving"], batch["driving_points"], batch["source_points"])
+        return output
+
+    def _adversarial(
+        self, discriminator: PatchDiscriminator, output: AnimatorOutput, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        if self.global_step < self.objective.weights.adversarial_start:
+            # part of the sum all the same: DDP waits for the gradient of every parameter
+            return {"discriminator": 0.0 * torch.stack([p.sum() for p in discriminator.parameters()]).sum()}
+        size = output.image.shape[-1]
+        heatmaps = part_heatmaps(batch["driving_points"], size, size, self.animator.config.heatmap_sigma)
+        return self.objective.compete(discriminator, output.image, batch["driving"], heatmaps)
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Raises S2DError when a gradient is not finite, but for 16-mixed, which skips such steps by itself."""
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             return
-        norms = [p.grad.norm() for p in self.animator.parameters() if p.grad is not None]
+        norms = [p.grad.norm() for p in self.parameters() if p.grad is not None]
         if not bool(torch.stack(norms).isfinite().all()):
             raise self._diverged("the gradient")
 
@@ -137,10 +164,24 @@ class AnimatorModule(pl.LightningModule):
         self.validated_at = self.trainer.global_step
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
-        """AdamW over the animator."""
-        optimizer = torch.optim.AdamW(self.animator.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / (self.warmup + 1)))
+        """One AdamW over the animator and the discriminator: their losses share no gradients, see `Objective.compete`.
+
+        Raises S2DError when the learning rate is to fall at the end of a run that has none.
+        """
+        learning = [p for p in self.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(learning, lr=self.lr, betas=BETAS, weight_decay=self.weight_decay)
+        steps = self.trainer.max_steps
+        if self.decay and steps < 1:
+            remedy = "give --trainer.max_steps, or --model.decay 0"
+            raise S2DError("cannot let the learning rate fall at the end", "the run has no last step", remedy)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int, steps: int) -> float:
+        """Learning rate at `step` of `steps`, as a share of `lr`."""
+        rise = min(1.0, (step + 1) / (self.warmup + 1))
+        falling = self.decay * steps
+        return rise * half_cosine(step - (steps - falling), falling) if falling and step > steps - falling else rise
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the figures before the first step."""
@@ -154,6 +195,11 @@ class AnimatorModule(pl.LightningModule):
             differ = sorted(key for key in mine if not theirs or theirs.get(key) != mine[key])
             why = f"its animator differs in {', '.join(differ)}"
             raise S2DError("cannot resume", why, "resume with the configuration it began with")
+        competing = any(name.startswith("discriminator.") for name in checkpoint["state_dict"])
+        if competing != (self.discriminator is not None):
+            why = f"it was trained {'with' if competing else 'without'} a discriminator"
+            remedy = "resume with the --model.losses.adversarial it began with"
+            raise S2DError("cannot resume", why, remedy)
         self.start = dict(checkpoint.get(START, {}))
 
 

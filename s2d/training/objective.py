@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from s2d.errors import S2DError
 from s2d.models import losses
 from s2d.models.animator import AnimatorOutput
+from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.perceptual import Perceptual
 
 REACH = 0.06  # normalised: a lid's or lip's own width around the polygon, where its edge is drawn
@@ -39,6 +41,14 @@ class LossWeights:
     """Until then the masks learn close to the prior, afterwards freely."""
     coherence: float = 0.0
     """Error of the change from frame to frame; needs a third frame, so a step takes half as long again."""
+    cycle: float = 0.0
+    """Way from driving to source and back again that does not end where it began; needs the reverse motion too."""
+    adversarial: float = 0.0
+    """Hinge loss against a patch discriminator, from step `adversarial_start` on."""
+    feature_matching: float = 10.0
+    """Difference of the discriminator's features, as a multiple of `adversarial`; steadies it."""
+    adversarial_start: int = 0
+    """Until then nothing is sharp enough for a discriminator to learn from."""
     network: str = "efficientnet"
     """Perceptual network, a name in s2d.models.perceptual.NETWORKS."""
 
@@ -49,10 +59,10 @@ class LossWeights:
         if wrong or self.mask_prior_steps == 0:
             why = f"negative: {', '.join(wrong)}" if wrong else "mask_prior_steps is 0"
             raise S2DError("cannot use these loss weights", why, "weights are 0 or more, steps 1 or more")
-        if not any(value for name, value in numbers.items() if not name.startswith("mask_prior")):
-            raise S2DError(
-                "cannot use these loss weights", "none that stays is above 0", "raise another than mask_prior"
-            )
+        helpers = ("mask_prior", "mask_prior_steps", "feature_matching", "adversarial_start")
+        if not any(value for name, value in numbers.items() if name not in helpers):
+            remedy = f"raise another than {', '.join(helpers)}"
+            raise S2DError("cannot use these loss weights", "none that stays is above 0", remedy)
 
 
 class Objective(nn.Module):
@@ -65,9 +75,16 @@ class Objective(nn.Module):
         self._perceptual = [Perceptual(weights.network)] if weights.perceptual else []
 
     def forward(
-        self, output: AnimatorOutput, batch: Mapping[str, Tensor], step: int, following: AnimatorOutput | None = None
+        self,
+        output: AnimatorOutput,
+        batch: Mapping[str, Tensor],
+        step: int,
+        following: AnimatorOutput | None = None,
+        back: AnimatorOutput | None = None,
     ) -> dict[str, Tensor]:
-        """`batch` as the output was made from; `following` the output for its third frame, for the coherence loss."""
+        """`batch` as the output was made from; `following` the output for its third frame, for the coherence loss;
+        `back` the output for its two frames exchanged, for the cycle loss.
+        """
         weight, target = self.weights, batch["driving"]
         terms = self._pictures(output.image, target) | self._parts(output.image, target, batch["driving_points"])
         if weight.warped:
@@ -82,6 +99,30 @@ class Objective(nn.Module):
         if following is not None and weight.coherence:
             change = losses.pair_loss(output.image, following.image, target, batch["next"])
             terms["coherence"] = weight.coherence * change
+        if back is not None and weight.cycle:
+            terms["cycle"] = weight.cycle * losses.cycle_loss(output.grid, back.grid, output.foreground.detach())
+        return terms
+
+    def compete(
+        self, discriminator: PatchDiscriminator, image: Tensor, target: Tensor, heatmaps: Tensor
+    ) -> dict[str, Tensor]:
+        """The losses between the animator and a discriminator, both sides in one sum.
+
+        The animator's gradients pass through a discriminator that is held still, the discriminator's stop at the image.
+        """
+        discriminator.requires_grad_(False)
+        fake = discriminator(image, heatmaps)
+        with torch.no_grad():
+            wanted = discriminator(target, heatmaps).features
+        discriminator.requires_grad_(True)
+        scores = [discriminator(picture, heatmaps).scores for picture in (target, image.detach())]
+        terms = {
+            "adversarial": self.weights.adversarial * losses.hinge_generator(fake.scores),
+            "discriminator": losses.hinge_discriminator(*scores),
+        }
+        if self.weights.feature_matching:
+            matching = losses.feature_matching(fake.features, wanted)
+            terms["feature_matching"] = self.weights.feature_matching * self.weights.adversarial * matching
         return terms
 
     def _pictures(self, image: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -1,11 +1,16 @@
-"""Pairs of frames of one track, decoded straight from Parquet row groups."""
+"""Pairs of frames of one track, decoded straight from Parquet row groups.
+
+A loaded sample holds bytes, not yet images: pictures uint8 as they were decoded, and how they are to be changed.
+`finished` makes images of a batch of them, on the device that trains.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -18,12 +23,13 @@ from s2d.errors import S2DError
 from s2d.geometry import Array, Crop, Float32, Image, to_normalized
 from s2d.landmarks.layout import CONTOUR_68
 from s2d.shards.reader import Dataset as Shards
-from s2d.training.augment import NONE, Augmentation
-from s2d.training.sampling import ClipOrder, PairRule
+from s2d.training.augment import Augmentation, Change, as_images, change_images
+from s2d.training.sampling import Mixture, PairRule
 from s2d.training.split import Span, spread
 
 Landmarks = Literal["aligned", "raw"]
 Sample = dict[str, Tensor]
+ROLES = ("source", "driving", "next")
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
@@ -35,7 +41,7 @@ class Clip:
     times: Array
     """(T,) seconds."""
     points: Float32
-    """(T, 70, 2) pixels of the stored crop."""
+    """(T, 70, 2) normalised, for training images of the store's size."""
     jpeg: list[bytes]
     usable: npt.NDArray[np.intp]
     """Positions, in order, where a face was detected and all of the 68 landmarks are known; at least one."""
@@ -53,95 +59,77 @@ class Clip:
 
 
 class ClipStore:
-    """Tracks of one data set; the latest used stay in memory, `limit` bytes of them and always `least` tracks."""
+    """Tracks of some data sets; the latest used stay in memory, `limit` bytes of them and always `least` tracks."""
 
-    def __init__(self, shards: Shards, landmarks: Landmarks, limit: int) -> None:
-        self.shards, self.landmarks, self.limit, self.least = shards, landmarks, limit, 1
-        self._clips: OrderedDict[str, Clip] = OrderedDict()
+    def __init__(self, data: Sequence[Shards], landmarks: Landmarks, size: int, limit: int) -> None:
+        self.data, self.landmarks, self.size, self.limit, self.least = tuple(data), landmarks, size, limit, 1
+        self.stored = int(data[0].metadata["crop_size"])
+        self._clips: OrderedDict[tuple[int, str], Clip] = OrderedDict()
         self._held = 0
 
-    def clip(self, track_id: str) -> Clip:
-        """The track, from memory or from its row group. Raises S2DError where it cannot be used."""
-        if track_id in self._clips:
-            self._clips.move_to_end(track_id)
-            return self._clips[track_id]
-        clip = self._clips[track_id] = self._read(track_id)
+    def clip(self, span: Span) -> Clip:
+        """The whole track of `span`, from memory or from its row group. Raises S2DError where it cannot be used."""
+        key = span.data, span.track_id
+        if key in self._clips:
+            self._clips.move_to_end(key)
+            return self._clips[key]
+        clip = self._clips[key] = self._read(span)
         self._held += clip.bytes
         while self._held > self.limit and len(self._clips) > self.least:
             self._held -= self._clips.popitem(last=False)[1].bytes
         return clip
 
-    def _read(self, track_id: str) -> Clip:
-        frames = self.shards.frames(track_id)
+    def _read(self, span: Span) -> Clip:
+        frames = self.data[span.data].frames(span.track_id)
         points = frames.aligned if self.landmarks == "aligned" else frames.raw
         usable = np.flatnonzero(np.isfinite(points[:, CONTOUR_68]).all((1, 2)) & (frames.score > 0))
         if frames.jpeg is None or not len(usable):
             why = "without pictures" if frames.jpeg is None else "without a detected face"
             remedy = "curate without --no-jpeg into another --out" if frames.jpeg is None else "curate its video again"
-            raise S2DError(f"cannot train on track {track_id}", f"it is {why}", remedy)
-        return Clip(frames.time, points, frames.jpeg, usable)
+            raise S2DError(f"cannot train on track {span.track_id}", f"it is {why}", remedy)
+        pixels = Crop(0, 0, self.stored).points(points, self.size)
+        placed = to_normalized(pixels, self.size, self.size).astype(np.float32)
+        return Clip(frames.time, placed, frames.jpeg, usable)
+
+    def pictures(self, images: Image, clip: Clip, positions: Sequence[int]) -> None:
+        """Fill `images` (F, S, S, 3) uint8 with those at `positions`. Raises S2DError where one is damaged."""
+        try:
+            for image, position in zip(images, positions, strict=True):
+                decode_into(image, clip.jpeg[position], self.stored)
+        except ValueError as error:
+            raise S2DError("cannot read a stored crop", str(error), "curate the videos again") from error
 
 
-def decode_at(data: bytes, size: int, stored: int) -> Image:
-    """A stored crop (stored x stored JPEG) as RGB uint8 (size, size, 3), size <= stored, area-averaged.
+def decode_into(image: Image, data: bytes, stored: int) -> None:
+    """Fill `image` (S, S, 3) uint8 with the RGB of a stored crop (stored x stored JPEG), S <= stored, area-averaged.
 
     Halvings are done inside the JPEG decoder, on its frequencies: several times faster, and the grid stays centred.
     Raises ValueError when the bytes are no JPEG.
     """
+    size = len(image)
     factor = next((f for f in _REDUCED if stored % f == 0 and stored // f >= size), 1)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(factor, cv2.IMREAD_COLOR))
-    if image is None:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED.get(factor, cv2.IMREAD_COLOR))
+    if decoded is None:
         raise ValueError("these bytes are no JPEG picture")
-    if image.shape[0] != size:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    if decoded.shape[0] != size:
+        decoded = cv2.resize(decoded, (size, size), interpolation=cv2.INTER_AREA)
+    cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=image)
 
 
-class PairDataset(Dataset[Sample]):
-    """Pairs at `size` pixels. Subclasses say which frames; this class reads, scales and augments them.
+class TrainingPairs(Dataset[Sample]):
+    """Endless: sample n follows from (seed, n) alone. `consecutive` adds the frame after the driving one.
 
-    A sample holds source and driving (3, S, S) in [0, 1], source_points and driving_points (70, 2) normalised, NaN
-    where not known; with a third frame also next and next_points.
+    A sample holds frames (F, S, S, 3) uint8 and points (F, 70, 2) normalised, NaN where not known: source, driving and
+    perhaps the frame after; the points have gone through the change that sampling (2, 3) and colours (3, 4) are to make
+    of the pictures, see `s2d.training.augment.Change`.
     """
 
-    def __init__(self, store: ClipStore, size: int, stored: int) -> None:
-        self.store, self.size, self.stored = store, size, stored
-
-    def sample(
-        self, clip: Clip, positions: Sequence[int], augmentation: Augmentation, rng: np.random.Generator
-    ) -> Sample:
-        """Frames at `positions` (source, driving and perhaps next), changed alike."""
-        images = [self._image(clip, position) for position in positions]
-        points = [self._points(clip, position) for position in positions]
-        images, points = augmentation.apply(images, points, rng)
-        sample: Sample = {}
-        for name, image, marks in zip(("source", "driving", "next"), images, points, strict=False):
-            sample[name] = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-            sample[f"{name}_points"] = torch.from_numpy(marks)
-        return sample
-
-    def _image(self, clip: Clip, position: int) -> Float32:
-        try:
-            image = decode_at(clip.jpeg[position], self.size, self.stored)
-        except ValueError as error:
-            raise S2DError("cannot read a stored crop", str(error), "curate the videos again") from error
-        return np.asarray(image / np.float32(255))
-
-    def _points(self, clip: Clip, position: int) -> Float32:
-        pixels = Crop(0, 0, self.stored).points(clip.points[position], self.size)
-        return to_normalized(pixels, self.size, self.size).astype(np.float32)
-
-
-class TrainingPairs(PairDataset):
-    """Endless: sample n follows from (seed, n) alone. `consecutive` adds the frame after the driving one."""
-
     def __init__(
-        self, store: ClipStore, size: int, stored: int, spans: Sequence[Span], order: ClipOrder, rule: PairRule,
+        self, store: ClipStore, spans: Sequence[Sequence[Span]], order: Mixture, seed: int, rule: PairRule,
         augmentation: Augmentation, consecutive: bool,
     ) -> None:  # fmt: skip
-        super().__init__(store, size, stored)
-        self.spans, self.order, self.rule = spans, order, rule
-        self.augmentation, self.consecutive = augmentation, consecutive
+        self.store, self.spans, self.order, self.seed = store, spans, order, seed
+        self.rule, self.augmentation, self.consecutive = rule, augmentation, consecutive
 
     def __len__(self) -> int:
         """Samples in one round over the tracks: what --trainer.overfit_batches takes its share of."""
@@ -149,34 +137,94 @@ class TrainingPairs(PairDataset):
 
     def __getitem__(self, number: int) -> Sample:
         """Sample `number`, which it also carries as `number`."""
-        rng = np.random.default_rng([self.order.seed, 1, number])
-        span = self.spans[self.order.track(number)]
-        clip = self.store.clip(span.track_id)
+        return {name: value[0] for name, value in self.__getitems__([number]).items()}
+
+    def __getitems__(self, numbers: Sequence[int]) -> Sample:
+        """A whole batch, as a DataLoader asks for it: each picture is decoded to its place there, and not moved again.
+
+        Such a loader must be given `as_it_is` for its collate_fn.
+        """
+        drawn = [self._draw(number) for number in numbers]
+        count, size = 2 + self.consecutive, self.store.size
+        frames = _unfilled((len(numbers), count, size, size, 3))
+        for images, (clip, positions, _, _) in zip(frames.numpy(), drawn, strict=True):
+            self.store.pictures(images, clip, positions)
+        return {
+            "frames": frames,
+            "points": torch.from_numpy(np.stack([points for _, _, points, _ in drawn])),
+            "sampling": torch.from_numpy(np.stack([change.sampling for *_, change in drawn])),
+            "colours": torch.from_numpy(np.stack([change.colours for *_, change in drawn]).astype(np.float32)),
+            "number": torch.tensor(numbers),
+        }
+
+    def _draw(self, number: int) -> tuple[Clip, list[int], Float32, Change]:
+        """What sample `number` is: its clip, the frames there, their landmarks as changed, and the change."""
+        rng = np.random.default_rng([self.seed, 1, number])
+        data, track = self.order.track(number)
+        span = self.spans[data][track]
+        clip = self.store.clip(span)
         usable = clip.within(span)
         source, driving = (int(usable[place]) for place in self.rule.draw(clip.times[usable], rng))
         positions = [source, driving]
         if self.consecutive:  # at the end of a track the frame itself: it then asks for no change
             positions.append(driving + int(driving + 1 in usable))
-        sample = self.sample(clip, positions, self.augmentation, rng)
-        sample["number"] = torch.tensor(number)
-        return sample
+        change = self.augmentation.draw(rng)
+        return clip, positions, self.augmentation.disturb(change.points(clip.points[positions]), rng), change
 
 
-class ValidationPairs(PairDataset):
+def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - a loader's collate_fn, given a batch that is one already
+    """The same."""
+    return batch
+
+
+def _unfilled(shape: tuple[int, ...]) -> Tensor:
+    """Bytes of this shape; in a loading process of memory that the training process sees too, as torch's collate."""
+    if torch.utils.data.get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    shared = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
+    return torch.empty(0, dtype=torch.uint8).set_(shared).view(shape)
+
+
+class ValidationPairs(Dataset[Sample]):
     """The same pairs every time: the first frame of each track, driven to frames evenly spread over its span."""
 
-    def __init__(self, store: ClipStore, size: int, stored: int, spans: Sequence[Span], pairs: int) -> None:
-        super().__init__(store, size, stored)
+    def __init__(self, store: ClipStore, spans: Sequence[Span], pairs: int) -> None:
+        self.store = store
         shares = [(span, min(count, max(1, span.stop - span.start - 1))) for span, count in spread(spans, pairs)]
         self.plan = [(span, k, count) for span, count in shares for k in range(count)]
 
     def __len__(self) -> int:
         return len(self.plan)
 
+    def positions(self, index: int) -> tuple[int, int]:
+        """Frames of pair `index` within its track: source, driving."""
+        span, k, count = self.plan[index]
+        clip = self.store.clip(span)
+        usable = clip.within(span)
+        return int(clip.usable[0]), int(usable[round((k + 1) / count * (len(usable) - 1))])
+
     def __getitem__(self, index: int) -> Sample:
         """Pair `index`, not augmented."""
-        span, k, count = self.plan[index]
-        clip = self.store.clip(span.track_id)
-        usable = clip.within(span)
-        driving = usable[round((k + 1) / count * (len(usable) - 1))]
-        return self.sample(clip, [int(clip.usable[0]), int(driving)], NONE, np.random.default_rng(0))
+        return self.sample(self.plan[index][0], self.positions(index))
+
+    def sample(self, span: Span, positions: Sequence[int]) -> Sample:
+        """Frames of one track as they are stored."""
+        clip, size = self.store.clip(span), self.store.size
+        frames = torch.empty((len(positions), size, size, 3), dtype=torch.uint8)
+        self.store.pictures(frames.numpy(), clip, positions)
+        return {"frames": frames, "points": torch.from_numpy(clip.points[list(positions)])}
+
+
+def finished(batch: Sample) -> Sample:
+    """Images of a batch of loaded samples, on the device that it is on.
+
+    Gives source and driving (B, 3, S, S) in [0, 1] with source_points and driving_points (B, 70, 2), for a third frame
+    next and next_points, and whatever else the batch holds.
+    """
+    images, points = as_images(batch["frames"]), batch["points"]
+    if "sampling" in batch:
+        images = change_images(images, batch["sampling"], batch["colours"])
+    made = {name: value for name, value in batch.items() if name not in ("frames", "points", "sampling", "colours")}
+    for name, image, marks in zip(ROLES, images.unbind(1), points.unbind(1), strict=False):
+        made |= {name: image.contiguous(), f"{name}_points": marks.contiguous()}
+    return made

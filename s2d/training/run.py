@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import save_animator
-from s2d.training.callbacks import BarCallback, LastCheckpoint, SheetCallback
-from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint
+from s2d.models.checkpoint import load_animator, save_animator
+from s2d.training import packaged_configs
+from s2d.training.callbacks import BarCallback, ExamplesCallback, LastCheckpoint
+from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint, trained_on
 from s2d.training.datamodule import FaceDataModule
-from s2d.training.loggers import is_main_process, make_logger
+from s2d.training.loggers import is_main_process, log_data, log_weights, make_logger
 from s2d.training.module import START, AnimatorModule
+from s2d.training.precision import usable_precision
 
 FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
@@ -44,8 +46,8 @@ class Run:
     """One of `s2d.training.LOGGERS`."""
     resume: Path | None = None
     """Training checkpoint to go on from."""
-    announce: Callable[[Path], None] | None = field(default=None, compare=False)
-    """Told the folder as soon as it is this run's own, before any step."""
+    announce: Callable[[str], None] | None = field(default=None, compare=False)
+    """Told, a line each, the folder as soon as it is this run's own, before any step, and what is done otherwise."""
 
 
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
@@ -65,13 +67,12 @@ def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any
 
 def config_path(name: str | Path) -> Path:
     """The file of a packaged configuration, or of one of the user's own. Raises S2DError when there is neither."""
-    packaged = resources.files("s2d.training") / "configs"
-    own = Path(str(packaged / f"{name}.yaml"))
+    own = Path(str(resources.files("s2d.training") / "configs" / f"{name}.yaml"))
     if own.is_file():
         return own
     if not Path(name).is_file():
-        names = sorted(item.name.removesuffix(".yaml") for item in packaged.iterdir() if item.name.endswith(".yaml"))
-        raise S2DError(f"cannot use the configuration {name}", "no such file", f"packaged are: {', '.join(names)}")
+        names = ", ".join(packaged_configs())
+        raise S2DError(f"cannot use the configuration {name}", "no such file", f"packaged are: {names}")
     return Path(name)
 
 
@@ -114,6 +115,15 @@ class TrainingCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What must agree is said once."""
         parser.add_argument("--checkpoint_every", type=int, default=500, help="steps between two checkpoints")
+        parser.add_argument(
+            "--clip_frames", type=int, default=50, help="length of the video made at each validation; 0 makes none"
+        )
+        parser.add_argument(
+            "--init_from",
+            type=str | None,
+            help="weights to begin with: a .safetensors or .ckpt of any image size; the checkpoint's when resuming",
+        )
+        parser.add_argument("--compile", type=bool, default=False, help="compile the networks with torch.compile")
         parser.link_arguments("data.size", "model.animator.size")
         parser.link_arguments("model.losses.coherence", "data.consecutive", compute_fn=bool)
         parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)
@@ -125,6 +135,9 @@ class TrainingCLI(LightningCLI):
         except ArgumentError as error:
             self._blame_the_file(parser)
             raise OptionError(_one_line(error)) from error
+        self.config["trainer"]["precision"], self._note = usable_precision(
+            self.config["trainer"]["precision"], self.config["trainer"]["accelerator"]
+        )
 
     def _blame_the_file(self, parser: LightningArgumentParser) -> None:
         try:
@@ -136,18 +149,38 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:  # noqa: ANN401
         """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
         out, given = self.run_folder.out, self.config_init["trainer"]
-        mine = [SheetCallback(out), LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]), BarCallback()]
-        self.datamodule.setup("fit")  # complains before a folder is made
-        if is_main_process() and not self.trying:
-            claim(self.run_folder)
-            if self.run_folder.announce:
-                self.run_folder.announce(out)
+        mine = [
+            ExamplesCallback(out, clip_frames=self.config["clip_frames"]),
+            LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]),
+            BarCallback(),
+        ]
+        self._prepare()  # complains before a folder is made
+        if is_main_process():
+            if not self.trying:
+                claim(self.run_folder)
+                self._announce(f"training into {out}")
+            self._announce(self._note)
         if given["logger"] is None and not self.trying:
             step = int(self.resumed["global_step"]) if self.resumed else None
             kwargs["logger"] = make_logger(self.run_folder.logger, out, step)
         kwargs["callbacks"] = [*_as_list(given["callbacks"]), *mine]
         kwargs["plugins"] = [*_as_list(given["plugins"]), WholeCheckpointIO()]
         return super().instantiate_trainer(default_root_dir=str(out), **kwargs)
+
+    def _announce(self, line: str) -> None:
+        if self.run_folder.announce and line:
+            self.run_folder.announce(line)
+
+    def _prepare(self) -> None:
+        """Data and weights, which must have been made alike."""
+        self.datamodule.setup("fit")
+        if self.resumed:
+            self.datamodule.check_resumed(self.resumed.get(type(self.datamodule).__qualname__, {}))
+        elif self.config["init_from"]:
+            begin_from(Path(self.config["init_from"]), self.model, self.datamodule)
+        if self.config["compile"]:
+            for part in self.model.animator.children():
+                part.compile()
 
     def fit(self) -> dict[str, Any]:
         """Validate, train, validate; leave configuration, checkpoint and weights. Returns the figures of the run."""
@@ -165,13 +198,17 @@ class TrainingCLI(LightningCLI):
             self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_unset=False)
         for logger in trainer.loggers:
             logger.log_hyperparams({key: value for key, value in self.config.as_dict().items() if key != "config"})
+        log_data(trainer.loggers, self.datamodule.content_hashes(), self.datamodule.provenance)
         start = self.resumed.get(START, {}) if self.resumed else self._validate()
         model.start = start
         trainer.fit(model, datamodule=self.datamodule, ckpt_path=checkpoint)
         end = self._validate() if model.validated_at != trainer.global_step else trainer.callback_metrics
         figures = {name: float(end.get(name, math.nan)) for name in FIGURES}  # limit_val_batches may be 0
         parted = {"validation": self.datamodule.split.note}
-        return {**self._keep(), "steps": trainer.global_step, "val_l1_start": start.get("val_l1"), **figures, **parted}
+        known = {"steps": trainer.global_step, "val_l1_start": start.get("val_l1"), **figures, **parted}
+        kept = self._keep()
+        log_weights(trainer.loggers, [Path(path) for path in kept.values() if path], known)
+        return {**kept, **known}
 
     @property
     def trying(self) -> bool:
@@ -188,6 +225,23 @@ class TrainingCLI(LightningCLI):
             save_animator(weights, self.model.average, self.datamodule.provenance)
         kept = {"checkpoint": checkpoint, "weights": weights}
         return {name: str(path) if path.exists() and not self.trying else None for name, path in kept.items()}
+
+
+def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None:
+    """Give `module` the weights of an animator of any image size.
+
+    Raises S2DError when they are of another architecture, or were trained on landmarks or crops of another make.
+    """
+    asked = f"cannot begin with the weights of {path}"
+    animator = load_animator(path)
+    data.check_weights(trained_on(path), asked)
+    theirs, mine = asdict(animator.config), asdict(module.animator.config)
+    differ = [f"--model.animator.{name}={value}" for name, value in theirs.items() if value != mine[name]]
+    differ = [option for option in differ if not option.startswith("--model.animator.size=")]
+    if differ:
+        raise S2DError(asked, "they are of another animator than is to be trained", f"give {' '.join(differ)}")
+    for part in (module.animator, module.average):
+        part.load_state_dict(animator.state_dict())
 
 
 def _seed(given: int) -> int:

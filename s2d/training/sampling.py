@@ -6,9 +6,9 @@ numbers they take, so nothing is seen twice and a resumed run goes on with the v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from torch.utils.data import Dataset, DistributedSampler
 
 from s2d.errors import S2DError
 from s2d.geometry import Array
+
+CYCLE = 1000  # samples in which several data sets have each their share, to a thousandth
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,55 @@ class ClipOrder:
         return int(_permutation(self.tracks, self.seed, turn)[first + inside % width])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _permutation(count: int, seed: int, turn: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng([seed, turn]).permutation(count)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Several data sets in one stream: of every `sum(shares)` samples `shares[d]` are of data set d, evenly spread."""
+
+    orders: tuple[ClipOrder, ...]
+    shares: tuple[int, ...]
+
+    @property
+    def round(self) -> int:
+        """Number of samples after which every track of every data set has been visited once more."""
+        cycle = sum(self.shares)
+        return max(-(-order.round * cycle // share) for order, share in zip(self.orders, self.shares, strict=True))
+
+    def track(self, number: int) -> tuple[int, int]:
+        """The data set of sample `number` and its track there.
+
+        >>> two = tuple(ClipOrder(tracks, 1, 1, seed=0) for tracks in (100, 100))
+        >>> [Mixture(two, (3, 1)).track(n)[0] for n in range(8)]
+        [0, 0, 1, 0, 0, 0, 1, 0]
+        """
+        cycle, place = divmod(number, sum(self.shares))
+        data, before = self._cycle
+        chosen = int(data[place])
+        return chosen, self.orders[chosen].track(cycle * self.shares[chosen] + int(before[place]))
+
+    @cached_property
+    def _cycle(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """For each place of a cycle its data set, and how many places before are of the same."""
+        places = [(np.arange(share) + 0.5) / share for share in self.shares]
+        data = np.repeat(np.arange(len(self.shares)), self.shares)[np.argsort(np.concatenate(places), kind="stable")]
+        before = np.zeros_like(data)
+        for number, share in enumerate(self.shares):
+            before[data == number] = np.arange(share)
+        return data, before
+
+
+def shares_of(weights: Sequence[float]) -> tuple[int, ...]:
+    """Weights as whole shares of about CYCLE samples, each at least 1; their greatest common divisor taken out.
+
+    >>> shares_of([7.0]), shares_of([3, 1]), shares_of([100_000, 1])
+    ((1,), (3, 1), (1000, 1))
+    """
+    whole = np.maximum(1, np.round(np.divide(weights, sum(weights)) * CYCLE)).astype(int)
+    return tuple((whole // np.gcd.reduce(whole)).tolist())
 
 
 @dataclass(frozen=True)
@@ -69,14 +117,17 @@ class PairRule:
             raise S2DError("cannot pair frames", why, "the share is from 0 to 1, the seconds are 0 or more")
 
     def draw(self, times: Array, rng: np.random.Generator) -> tuple[int, int]:
-        """Positions (source, driving) among frames with presentation times `times` (T,); they differ if T > 1."""
+        """Positions (source, driving) among frames with presentation times `times` (T,), sorted; different if T > 1."""
         driving = int(rng.integers(len(times)))
-        others = np.delete(np.arange(len(times)), driving)
-        if not len(others):
+        first, stop = 0, len(times)
+        if rng.random() < self.near_share:
+            reach = times[driving] + np.array([-self.near_seconds, self.near_seconds])
+            low, high = int(times.searchsorted(reach[0])), int(times.searchsorted(reach[1], "right"))
+            first, stop = (low, high) if high - low > 1 else (first, stop)
+        if stop - first < 2:
             return driving, driving
-        near = others[np.abs(times[others] - times[driving]) <= self.near_seconds]
-        pool = near if len(near) and rng.random() < self.near_share else others
-        return int(rng.choice(pool)), driving
+        source = first + int(rng.integers(stop - first - 1))
+        return source + (source >= driving), driving
 
 
 class StreamSampler(DistributedSampler[int]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ class Span:
     track_id: str
     start: int
     stop: int
+    data: int = 0
+    """Number of the data set that it is in."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Split:
 
 
 def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
-    """Part the rows of a tracks table (columns track_id, identity, frames, valid_share, split).
+    """Part the rows of a tracks table (columns data, track_id, identity, frames, valid_share, split).
 
     A published split is honoured: `test` is left out of both sides, `val` is held out. Where there is no `val`, or
     `identities` names others, held out are these, or the `share` of identities whose names have the smallest hashes:
@@ -42,7 +44,7 @@ def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] |
     out. Raises S2DError when nothing is left to train on, a named identity is not there, or one is in two splits.
     """
     found = tracks["frames"] * tracks["valid_share"].fillna(1.0)
-    tracks = tracks[found.round() >= MIN_FRAMES].sort_values("track_id")
+    tracks = tracks[found.round() >= MIN_FRAMES].sort_values(["data", "track_id"])
     if tracks.empty:
         raise S2DError(asked, f"it has no track of {MIN_FRAMES} frames with a face", "curate longer videos")
     published = tracks["split"].astype(object).where(tracks["split"].notna(), None)
@@ -92,23 +94,41 @@ def _named(people: Collection[str], identities: Sequence[str], asked: str) -> se
 
 
 def _whole(tracks: pd.DataFrame) -> list[Span]:
-    return [Span(track, 0, int(frames)) for track, frames in zip(tracks["track_id"], tracks["frames"], strict=True)]
+    columns = (tracks[name].tolist() for name in ("track_id", "frames", "data"))
+    return [Span(track, 0, frames, data) for track, frames, data in zip(*columns, strict=True)]
 
 
 def _tails(tracks: pd.DataFrame, share: float) -> Split:
     train, tails = [], []
     for span in _whole(tracks):
         cut = span.stop - max(1, round(share * span.stop))
-        train.append(Span(span.track_id, 0, cut))
-        tails.append(Span(span.track_id, cut, span.stop))
+        train.append(replace(span, stop=cut))
+        tails.append(replace(span, start=cut))
     return Split(train, tails, f"one identity only: the last {share:.0%} of each track are held out")
+
+
+def join_tracks(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tracks of several data sets in one table, with the number of the data set in a column `data`.
+
+    Whom one of them publishes as held out is held out of those that publish no splits, too.
+    """
+    sides: dict[str, str] = {}
+    for table in tables:
+        told = table[table["split"].notna()]
+        sides |= dict(zip(told["identity"], told["split"], strict=True))
+    joined: pd.DataFrame = pd.concat([_sided(table, sides).assign(data=n) for n, table in enumerate(tables)])
+    return joined
+
+
+def _sided(table: pd.DataFrame, sides: Mapping[str, str]) -> pd.DataFrame:
+    return table if table["split"].notna().any() else table.assign(split=table["identity"].map(sides))
 
 
 def spread(spans: Sequence[Span], pairs: int) -> list[tuple[Span, int]]:
     """Share `pairs` validation pairs out: (span, pairs of it), evenly, over at most `pairs` of the spans.
 
-    >>> spread([Span("a", 0, 9), Span("b", 0, 9), Span("c", 0, 9)], 2)
-    [(Span(track_id='a', start=0, stop=9), 1), (Span(track_id='c', start=0, stop=9), 1)]
+    >>> [(span.track_id, count) for span, count in spread([Span("a", 0, 9), Span("b", 0, 9), Span("c", 0, 9)], 2)]
+    [('a', 1), ('c', 1)]
     """
     chosen = np.unique(np.linspace(0, len(spans) - 1, min(pairs, len(spans))).round().astype(int))
     return [(spans[index], max(1, pairs // len(chosen))) for index in chosen]

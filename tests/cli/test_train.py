@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Sequenc
     def train(options: Sequence[str], config: str | Path, run: Run) -> Mapping[str, Any]:
         calls.append((list(options), config, run))
         if run.announce:
-            run.announce(run.out)
+            run.announce(f"training into {run.out}")
         return RESULT
 
     monkeypatch.setattr(training_run, "train", train)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.candidates import COUNT
+from s2d.models.candidates import COUNT, identity_grid
 from s2d.models.prior import prior_warp
 
 SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8)
@@ -199,3 +199,26 @@ class TestRender:
 def test_impossible_architectures_are_named(wrong):
     with pytest.raises(S2DError, match=next(iter(wrong))):
         AnimatorConfig(**wrong)
+
+
+@pytest.mark.parametrize("switch", ["prior", "masks", "residual", "pupils"])
+def test_an_ablation_takes_away_what_it_says(batch, switch):
+    source, points, driving = batch
+    torch.manual_seed(0)
+    model = shaken(Animator(AnimatorConfig(size=32, channels=8, motion_channels=8, **{switch: False})))
+    whole = Animator(SMALL)
+    whole.load_state_dict(model.state_dict())
+    output, full = model(*batch), whole.eval()(*batch)
+    assert not torch.equal(output.grid, full.grid)
+    if switch == "masks":
+        assert torch.equal(output.masks, output.prior_masks)
+    if switch == "residual":
+        still = model(source, points, points)
+        assert (still.grid - identity_grid(32, 32, still.grid)).abs().max() < 1e-5
+    if switch == "pupils":
+        looking = driving.clone()
+        looking[:, 68:] += 0.05
+        assert torch.equal(model(source, points, looking).image, output.image)
+    if switch == "prior":
+        torch.nn.init.zeros_(model.motion.head.weight)
+        assert torch.equal(model(*batch).warped, model(source, points, points).warped)

@@ -49,7 +49,7 @@ def test_what_is_saved_is_loaded(model, saved):
     loaded = load_animator(saved)
     assert same_weights(loaded, model)
     assert not loaded.training
-    header = {"format": 1, "layout": "ibug70", "config": asdict(SMALL)}
+    header = {"format": 2, "layout": "ibug70", "config": asdict(SMALL)}
     assert read_header(saved) == header | {"data": {"crop_size": "256", "detector": "mesh"}}
 
 
@@ -128,7 +128,7 @@ def rewritten(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": 2}, "another version"),
+        ({"format": 1}, "another version"),
         ({"layout": "wflw98"}, "wflw98"),
         ({"config": {"size": 64}}, "does not describe an animator"),
         ({"config": asdict(SMALL) | {"size": "64"}}, "does not describe an animator"),

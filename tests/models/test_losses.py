@@ -94,3 +94,31 @@ def test_pair_loss_ignores_a_constant_error_and_sees_flicker():
     first, second = torch.rand(2, 1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     assert losses.pair_loss(first + 0.1, second + 0.1, first, second) < 1e-6
     assert float(losses.pair_loss(first + 0.1, second - 0.1, first, second)) == pytest.approx(0.2, rel=1e-5)
+
+
+def test_there_and_back_costs_nothing_and_one_way_its_length(still):
+    there = still * 0.8 + torch.tensor([0.1, 0.0])
+    back = (still - torch.tensor([0.1, 0.0])) / 0.8
+    everywhere = torch.ones(1, 1, *still.shape[1:3])
+    inside = (back.abs() <= 1).all(-1)[:, None].float()
+    assert losses.cycle_loss(back, there, inside) < 1e-5
+    away = losses.cycle_loss(still + torch.tensor([0.0, 0.25]), still, everywhere * (still[..., 1] < 0.7)[:, None])
+    assert float(away) == pytest.approx(0.25, rel=1e-3)
+
+
+def test_hinge_losses_pull_in_opposite_directions():
+    scores = torch.tensor([0.3, -0.2], requires_grad=True)
+    (upwards,) = torch.autograd.grad(losses.hinge_generator(scores), scores)
+    (downwards,) = torch.autograd.grad(losses.hinge_discriminator(torch.zeros(1), scores), scores)
+    torch.testing.assert_close(upwards, -downwards)
+    assert float(losses.hinge_discriminator(torch.tensor([1.5]), torch.tensor([-1.0]))) == 0
+
+
+def test_feature_matching_is_the_mean_over_layers_and_leaves_the_real_alone():
+    fake, real = (
+        [torch.full((1, 2, 2, 2), value, requires_grad=True) for value in pair] for pair in ((1.0, 5.0), (0.0, 2.0))
+    )
+    loss = losses.feature_matching(fake, real)
+    assert float(loss) == pytest.approx((1 + 3) / 2)
+    loss.backward()
+    assert real[0].grad is None

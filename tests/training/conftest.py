@@ -64,13 +64,24 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetMaker:
         jpeg: bool = True,
         lost: tuple[int, ...] = (),
         detector: str = "made",
+        crop: int = CROP,
+        split: str | None = None,
     ) -> Path:
         folder = tmp_path_factory.mktemp("data")
-        provenance = Provenance(detector, "1", {}, CROP, {})
+        provenance = Provenance(detector, "1", {}, crop, {})
         tables = [_track(f"{name}-{n}", n, frames, jpeg, lost) for n, name in enumerate(people)]
-        tracks = [_track_row(f"{name}-{n}", name, frames, len(lost)) for n, name in enumerate(people)]
-        video = {"video": "all", "path": "all.mp4", "identity": "all", "sha256": "0", "bytes": 1, "outcome": "kept"}
-        video |= {"reason": "", "detail": "", "tracks": len(people), "track_frames": frames, "filtered_tracks": []}
+        tracks = [
+            _track_row(f"{name}-{n}", name, frames, len(lost)) | {"split": split} for n, name in enumerate(people)
+        ]
+        video = {"video": "all", "path": "all.mp4", "identity": "all", "sha256": repr(people), "bytes": 1}
+        video |= {
+            "outcome": "kept",
+            "reason": "",
+            "detail": "",
+            "tracks": len(people),
+            "track_frames": frames,
+            "filtered_tracks": [],
+        }
         write_shard(folder, provenance, [video], tracks, tables, tmp_path_factory.mktemp("scratch"))
         return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,13 +12,16 @@ import pytest
 import torch
 
 from s2d.errors import S2DError
-from s2d.geometry import Crop, to_pixels
+from s2d.geometry import Crop, Image, to_pixels
 from s2d.images import decode_jpeg, encode_jpeg
 from s2d.shards.reader import open_dataset
-from s2d.training.augment import NONE
+from s2d.training.augment import Augmentation
 from s2d.training.datamodule import FaceDataModule
-from s2d.training.pairs import ClipStore, decode_at
+from s2d.training.pairs import ClipStore, Sample, decode_into, finished
+from s2d.training.split import Span
 from tests.training.conftest import CROP, DatasetMaker, face, picture
+
+UNCHANGED = Augmentation(flip=0, turn=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, noise=0)
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +35,21 @@ def ready(path: Path, **options: object) -> FaceDataModule:
     return module
 
 
+def decoded(data: bytes, size: int) -> Image:
+    image = np.empty((size, size, 3), np.uint8)
+    decode_into(image, data, CROP)
+    return image
+
+
+def batches(module: FaceDataModule, count: int = 1) -> list[Sample]:
+    return [finished(batch) for batch in islice(module.train_dataloader(), count)]
+
+
 @pytest.mark.parametrize("size", [128, 64, 32, 48])
 def test_decoding_at_a_smaller_size_is_area_averaging(size: int):
     data = encode_jpeg(picture(face((60, 70), 30), 0))
     expected = cv2.resize(decode_jpeg(data), (size, size), interpolation=cv2.INTER_AREA)
-    difference = decode_at(data, size, CROP).astype(float) - expected
+    difference = decoded(data, size).astype(float) - expected
     assert np.abs(difference).mean() < 1.5  # of 255
     assert abs(difference.mean()) < 0.3
 
@@ -44,7 +58,7 @@ def test_decoding_keeps_the_grid_centred():
     """The centre of mass of a blob must be where pixel areas put it, or landmarks would be off by a fraction."""
     x, y = np.meshgrid(np.arange(CROP), np.arange(CROP))
     blob = 255 * np.exp(-((x - 50.0) ** 2 + (y - 80.0) ** 2) / 200)
-    small = decode_at(encode_jpeg(np.repeat(blob[..., None], 3, 2).astype(np.uint8)), 32, CROP)[..., 0].astype(float)
+    small = decoded(encode_jpeg(np.repeat(blob[..., None], 3, 2).astype(np.uint8)), 32)[..., 0].astype(float)
     row, column = (np.average(np.arange(32), weights=small.sum(axis)) for axis in (1, 0))
     expected = Crop(0, 0, CROP).points(np.array([[50.0, 80.0]]), 32)[0]
     np.testing.assert_allclose([column, row], expected, atol=0.03)
@@ -52,15 +66,15 @@ def test_decoding_keeps_the_grid_centred():
 
 def test_no_jpeg_is_an_error():
     with pytest.raises(ValueError, match="no JPEG"):
-        decode_at(b"nothing", 32, CROP)
+        decoded(b"nothing", 32)
 
 
 def test_a_batch_shows_the_stored_frames(data: Path):
-    module = ready(data, augmentation=NONE, batch_size=8)
-    batch = next(iter(module.train_dataloader()))
+    module = ready(data, augmentation=UNCHANGED, batch_size=8)
+    (batch,) = batches(module)
     assert batch["source"].shape == (8, 3, 64, 64)
     assert batch["source"].dtype == torch.float32
-    frames = open_dataset(data).frames(module.split.train[module.training_pairs.order.track(0)].track_id)
+    frames = open_dataset(data).frames(module.split.train[module.training_pairs.order.track(0)[1]].track_id)
     stored = Crop(0, 0, CROP).points(frames.aligned, 64)
     for side in ("source", "driving"):
         points = to_pixels(batch[f"{side}_points"][0].numpy(), 64, 64)
@@ -73,16 +87,15 @@ def test_a_batch_shows_the_stored_frames(data: Path):
 
 def test_raw_landmarks_are_the_raw_ones(data: Path):
     aligned, raw = (
-        next(iter(ready(data, augmentation=NONE, landmarks=kind).train_dataloader()))["driving_points"]
-        for kind in ("aligned", "raw")
+        batches(ready(data, augmentation=UNCHANGED, landmarks=kind))[0]["driving_points"] for kind in ("aligned", "raw")
     )
     np.testing.assert_allclose((raw - aligned).numpy(), 0.5 * 2 / 63, atol=1e-5)  # 1 px of 128 is half a px of 64
 
 
 def test_frames_without_a_face_are_not_used(data: Path):
     module = ready(data)
-    assert 3 not in module.training_pairs.store.clip("bob-1").usable
-    points = torch.cat([batch["driving_points"] for batch in islice(module.train_dataloader(), 10)])
+    assert 3 not in module.training_pairs.store.clip(Span("bob-1", 0, 12)).usable
+    points = torch.cat([batch["points"] for batch in islice(module.train_dataloader(), 10)])
     assert torch.isfinite(points).all()
 
 
@@ -98,7 +111,7 @@ def test_the_same_stream_whoever_loads_it(data: Path, workers: int):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_picture_is_one_line_whoever_loads_it(data: Path, workers: int):
     module = ready(data, batch_size=4, workers=workers)
-    clips = [module.training_pairs.store.clip(span.track_id) for span in module.split.train]  # workers get them too
+    clips = [module.training_pairs.store.clip(span) for span in module.split.train]  # workers get them too
     for clip in clips:
         clip.jpeg[:] = [b"damaged"] * len(clip.jpeg)
     with pytest.raises(S2DError) as caught:
@@ -108,14 +121,14 @@ def test_a_damaged_picture_is_one_line_whoever_loads_it(data: Path, workers: int
 
 
 def test_batches_differ_and_numbers_run_on(data: Path):
-    batches = list(islice(ready(data, batch_size=4).train_dataloader(), 3))
-    assert torch.cat([batch["number"] for batch in batches]).tolist() == list(range(12))
-    assert not torch.equal(batches[0]["source"], batches[1]["source"])
+    made = batches(ready(data, batch_size=4), 3)
+    assert torch.cat([batch["number"] for batch in made]).tolist() == list(range(12))
+    assert not torch.equal(made[0]["source"], made[1]["source"])
 
 
 def test_consecutive_frames(data: Path):
-    module = ready(data, augmentation=NONE, consecutive=True)
-    batch = next(iter(module.train_dataloader()))
+    module = ready(data, augmentation=UNCHANGED, consecutive=True)
+    (batch,) = batches(module)
     frames = Crop(0, 0, CROP).points(open_dataset(data).frames("bob-1").aligned, 64)
     for now, after in zip(batch["driving_points"].numpy(), batch["next_points"].numpy(), strict=True):
         here, there = (int(np.abs(frames - to_pixels(p, 64, 64)).sum((1, 2)).argmin()) for p in (now, after))
@@ -124,7 +137,7 @@ def test_consecutive_frames(data: Path):
 
 def test_validation_is_fixed_and_starts_at_the_first_frame(data: Path):
     module = ready(data, val_pairs=5)
-    one, two = (next(iter(module.val_dataloader())) for _ in range(2))
+    one, two = (finished(next(iter(module.val_dataloader()))) for _ in range(2))
     assert torch.equal(one["driving"], two["driving"])
     assert torch.equal(one["source"][0], one["source"][4])
     assert not torch.equal(one["source_points"][0], one["driving_points"][0])
@@ -132,41 +145,42 @@ def test_validation_is_fixed_and_starts_at_the_first_frame(data: Path):
 
 
 def test_a_single_identity_is_validated_on_what_training_never_sees(make_dataset: DatasetMaker):
-    module = ready(make_dataset(people=("ann",), frames=20), augmentation=NONE, val_share=0.25)
+    module = ready(make_dataset(people=("ann",), frames=20), augmentation=UNCHANGED, val_share=0.25)
     assert module.split is not None
     assert "one identity" in module.split.note
-    seen = {tuple(p.flatten().tolist()) for b in islice(module.train_dataloader(), 20) for p in b["driving_points"]}
-    held = {tuple(p.flatten().tolist()) for b in module.val_dataloader() for p in b["driving_points"]}
+    seen = {tuple(p.flatten().tolist()) for b in batches(module, 20) for p in b["driving_points"]}
+    held = {tuple(p.flatten().tolist()) for b in map(finished, module.val_dataloader()) for p in b["driving_points"]}
     assert len(seen) == 15
     assert not seen & held
 
 
 def test_the_cache_is_bounded(data: Path):
     shards = open_dataset(data)
-    store = ClipStore(shards, "aligned", limit=1)
+    store = ClipStore([shards], "aligned", 64, limit=1)
     for track in shards.tracks()["track_id"]:
-        store.clip(track)
+        store.clip(Span(track, 0, 12))
     assert len(store._clips) == 1
-    assert store._held == store.clip(track).bytes
+    assert store._held == store.clip(Span(track, 0, 12)).bytes
 
 
 def test_tracks_that_do_not_fit_into_the_cache_together_are_read_once_a_visit(
     make_dataset: DatasetMaker, monkeypatch: pytest.MonkeyPatch
 ):
     """Five tracks, of which the cache holds fewer: going round all of them would read one for every sample."""
-    read: list[str] = []
+    read: list[Span] = []
     original = ClipStore._read
-    monkeypatch.setattr(ClipStore, "_read", lambda store, track: read.append(track) or original(store, track))
-    module = ready(make_dataset(people=tuple("abcdef"), frames=60), visit=6, cache_mb=1)
-    order, store = module.training_pairs.order, module.training_pairs.store
-    sizes = [store.clip(span.track_id).bytes for span in module.split.train]
-    assert max(sizes) < 2**20 < sum(sizes)
+    monkeypatch.setattr(ClipStore, "_read", lambda store, span: read.append(span) or original(store, span))
+    monkeypatch.setattr("s2d.training.datamodule.MIB", 150_000)
+    module = ready(make_dataset(people=tuple("abcdef")), visit=6, cache_mb=1)
+    (order,), store = module.training_pairs.order.orders, module.training_pairs.store
+    sizes = [store.clip(span).bytes for span in module.split.train]
+    assert max(sizes) < store.limit < sum(sizes)
     read.clear()
     store._clips.clear()
     store._held = 0
     for number in range(order.round):
         module.training_pairs[number]
-    assert sorted(read) == sorted(span.track_id for span in module.split.train)
+    assert sorted(span.track_id for span in read) == sorted(span.track_id for span in module.split.train)
     assert 1 < order.window < len(sizes)
 
 
@@ -210,3 +224,70 @@ def test_resuming_with_another_order_is_refused(data: Path, option: str):
     state = ready(data, **{option: 1}).state_dict()
     with pytest.raises(S2DError, match=f"{option} is .*, but 1 in the checkpoint"):
         ready(data).load_state_dict(state)
+
+
+def test_several_data_sets_are_drawn_by_their_weights(data: Path, make_dataset: DatasetMaker):
+    other = make_dataset(people=("dora", "emil", "fay"), lost=(3,))
+    module = FaceDataModule([str(data), str(other)], [3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])
+    module.setup()
+    drawn = [module.training_pairs.order.track(number) for number in range(64)]
+    assert [sum(which == number for which, _ in drawn) for number in (0, 1)] == [48, 16]
+    shown = {module.identity_of(module.training_pairs.spans[which][track]) for which, track in drawn}
+    assert shown == {"bob", "cleo", "dora", "emil", "fay"}
+    assert {module.identity_of(span) for span, *_ in module.validation_pairs.plan} == {"ann"}
+
+
+def test_tracks_of_one_name_in_two_data_sets_are_kept_apart(data: Path, make_dataset: DatasetMaker):
+    moved = make_dataset(frames=20)
+    module = FaceDataModule([str(data), str(moved)], size=32)
+    module.setup()
+    lengths = [len(module.training_pairs.store.clip(Span("bob-1", 0, 12, number)).times) for number in (0, 1)]
+    assert lengths == [12, 20]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [({"detector": "other"}, "detector is other, but made in"), ({"crop": 96}, "crop_size is 96")]
+)
+def test_data_sets_that_were_not_made_alike_do_not_mix(data: Path, make_dataset: DatasetMaker, make: dict, why: str):
+    module = FaceDataModule([str(data), str(make_dataset(**make))], size=32)
+    with pytest.raises(S2DError, match=why):
+        module.setup()
+
+
+@pytest.mark.parametrize(
+    ("paths", "weights", "why"),
+    [
+        ([], None, "names no data set"),
+        (["a", "a"], None, "a is named twice"),
+        (["a", "b"], [1.0], "1 weights for 2 data sets"),
+        (["a", "b"], [1.0, 0.0], "weight 0.0 is not above 0"),
+    ],
+)
+def test_lists_that_cannot_be_meant(paths: list[str], weights: list[float] | None, why: str):
+    with pytest.raises(S2DError, match=why):
+        FaceDataModule(paths, weights)
+
+
+def test_a_data_set_of_held_out_people_only_is_not_drawn_from(data: Path, make_dataset: DatasetMaker):
+    held = make_dataset(people=("dora", "emil"), split="val")
+    module = FaceDataModule([str(data), str(held)], [1.0, 9.0], size=32)
+    module.setup()
+    assert {module.training_pairs.order.track(number)[0] for number in range(32)} == {0}
+    assert {module.identity_of(span) for span, *_ in module.validation_pairs.plan} == {"dora", "emil"}
+
+
+def test_a_hash_follows_the_content(data: Path, make_dataset: DatasetMaker):
+    (one,), (other,) = (ready(path).content_hashes().values() for path in (data, make_dataset(people=("zoe", "yan"))))
+    assert one == ready(data).content_hashes()[str(data)]
+    assert one != other
+
+
+def test_a_resumed_loader_with_workers_goes_on_with_the_next_batch(data: Path):
+    """The position is told by the trainer; here by what a checkpoint says, before there is one."""
+    numbers = [batch["number"].tolist() for batch in islice(ready(data, batch_size=4).train_dataloader(), 5)]
+    resumed = ready(data, batch_size=4, workers=2)
+    resumed.load_state_dict({**resumed.state_dict(), "samples": 12, "batches": 3})
+    resumed._batches = lambda: 3  # type: ignore[method-assign]
+    resumed.trainer = SimpleNamespace(world_size=1, global_rank=0)  # type: ignore[assignment]
+    again = [batch["number"].tolist() for batch in islice(resumed.train_dataloader(), 2)]
+    assert again == numbers[3:]

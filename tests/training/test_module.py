@@ -16,6 +16,7 @@ from s2d.training.checkpoints import WholeCheckpointIO, read_checkpoint
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.module import AnimatorModule, prior_warp
 from s2d.training.objective import LossWeights
+from s2d.training.pairs import finished
 from s2d.training.run import quiet_lightning
 from tests.training.conftest import DatasetMaker
 
@@ -128,7 +129,7 @@ def test_it_begins_as_the_prior_and_leaves_it(data: Path, tmp_path: Path):
 def test_an_untrained_module_gives_the_prior_exactly(data: Path):
     loader = FaceDataModule(str(data), size=32)
     loader.setup()
-    batch = next(iter(loader.val_dataloader()))
+    batch = finished(next(iter(loader.val_dataloader())))
     with torch.no_grad():
         output = make_module()(batch)
     assert torch.equal(output.image, prior_warp(batch["source"], batch["source_points"], batch["driving_points"]))
@@ -174,7 +175,7 @@ def test_the_coherence_loss_uses_the_third_frame(data: Path):
     logged: dict[str, torch.Tensor] = {}
     module.log_dict = lambda values, **_: logged.update(values)  # type: ignore[method-assign, assignment]
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
-    module.training_step(next(iter(loader.train_dataloader())), 0).backward()
+    module.training_step(finished(next(iter(loader.train_dataloader()))), 0).backward()
     assert logged["train_coherence"] > 0
 
 
@@ -213,3 +214,55 @@ def test_a_rate_beyond_reason_is_an_error_not_a_crash(data: Path, tmp_path: Path
     trainer = make_trainer(tmp_path / "last.ckpt", max_steps=4, limit_val_batches=0)
     with quiet_lightning(), pytest.raises(S2DError, match="is not finite after 1 steps"):
         trainer.fit(module, datamodule=loader)
+
+
+@pytest.mark.parametrize(("step", "share"), [(0, 0.25), (3, 1.0), (60, 1.0), (80, 0.5), (99, 0.0015)])
+def test_the_learning_rate_rises_and_falls_at_the_end(step: int, share: float):
+    module = make_module(decay=0.4)
+    assert module._rate(step, 100) == pytest.approx(share, abs=1e-3)
+    assert make_module()._rate(max(step, 3), 100) == 1
+
+
+def test_a_rate_that_falls_needs_a_last_step(data: Path, tmp_path: Path):
+    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4)
+    trainer = make_trainer(tmp_path / "last.ckpt", max_steps=-1, max_time="00:00:00:05")
+    with quiet_lightning(), pytest.raises(S2DError, match="no last step"):
+        trainer.fit(make_module(decay=0.5), datamodule=loader)
+
+
+def adversarial(start: int) -> AnimatorModule:
+    torch.manual_seed(0)
+    return AnimatorModule(SMALL, LossWeights(perceptual=0.0, adversarial=0.1, adversarial_start=start), warmup=0)
+
+
+def train_adversarial(data: Path, path: Path, start: int, steps: int, resume: Path | None = None) -> AnimatorModule:
+    module = adversarial(start)
+    loader = FaceDataModule(str(data), size=32, batch_size=4, val_pairs=4)
+    with quiet_lightning():
+        make_trainer(path, max_steps=steps, check_val_every_n_epoch=None).fit(
+            module, datamodule=loader, ckpt_path=resume
+        )
+    return module
+
+
+def test_the_discriminator_begins_when_it_is_told(data: Path, tmp_path: Path):
+    fresh = adversarial(2).discriminator.state_dict()
+    waiting = train_adversarial(data, tmp_path / "a.ckpt", start=2, steps=2).discriminator
+    for name, value in waiting.state_dict().items():
+        assert torch.equal(value, fresh[name]), name
+    begun = train_adversarial(data, tmp_path / "b.ckpt", start=2, steps=3).discriminator
+    assert any(not torch.equal(value, fresh[name]) for name, value in begun.state_dict().items())
+
+
+def test_adversarial_training_resumes_exactly(data: Path, tmp_path: Path):
+    straight = train_adversarial(data, tmp_path / "straight.ckpt", start=1, steps=4)
+    train_adversarial(data, tmp_path / "half.ckpt", start=1, steps=2)
+    resumed = train_adversarial(data, tmp_path / "rest.ckpt", start=1, steps=4, resume=tmp_path / "half.ckpt")
+    for name, value in straight.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_run_without_discriminator_is_not_resumed_with_one(data: Path, tmp_path: Path):
+    fit(data, tmp_path / "plain.ckpt", 1)
+    with pytest.raises(S2DError, match="without a discriminator"):
+        train_adversarial(data, tmp_path / "other.ckpt", start=0, steps=2, resume=tmp_path / "plain.ckpt")

@@ -8,6 +8,9 @@ import torch
 from s2d.errors import S2DError
 from s2d.models import losses
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.models.candidates import identity_grid
+from s2d.models.discriminator import PatchDiscriminator
+from s2d.models.heatmaps import part_heatmaps
 from s2d.training.objective import LossWeights, Objective
 from tests.training.conftest import face
 
@@ -89,3 +92,34 @@ def test_the_perceptual_network_is_neither_trained_nor_kept_nor_sent_to_other_pr
 def test_weights_that_cannot_be_meant(wrong: dict[str, object]):
     with pytest.raises(S2DError):
         Objective(LossWeights(**wrong))  # type: ignore[arg-type]
+
+
+def test_both_sides_of_the_competition_share_no_gradients(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
+    _, batch = case
+    torch.manual_seed(0)
+    discriminator, image = PatchDiscriminator(8, 2), torch.rand(2, 3, 32, 32, requires_grad=True)
+    drawn = part_heatmaps(batch["driving_points"], 32, 32, 0.04)
+    weights = LossWeights(adversarial=0.5, feature_matching=4.0)
+    terms = Objective(weights).compete(discriminator, image, batch["driving"], drawn)
+    assert set(terms) == {"adversarial", "feature_matching", "discriminator"}
+    learning = list(discriminator.parameters())
+    for name, term in terms.items():
+        grads = torch.autograd.grad(term, [image, *learning], retain_graph=True, allow_unused=True)
+        reaches_image, reaches_weights = grads[0] is not None, any(grad is not None for grad in grads[1:])
+        assert (reaches_image, reaches_weights) == ((False, True) if name == "discriminator" else (True, False))
+    once = Objective(LossWeights(adversarial=1.0, feature_matching=4.0)).compete(
+        discriminator.eval(), image, batch["driving"], drawn
+    )
+    half = Objective(weights).compete(discriminator, image, batch["driving"], drawn)
+    for name in ("adversarial", "feature_matching"):
+        torch.testing.assert_close(half[name], once[name] / 2)
+
+
+def test_the_cycle_costs_nothing_where_nothing_moves(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
+    output, batch = case
+    still = output._replace(grid=identity_grid(32, 32, output.grid)[None].expand(2, -1, -1, -1))
+    objective = Objective(LossWeights(cycle=2.0))
+    assert objective(still, batch, step=0, back=still)["cycle"] < 1e-5
+    away = still._replace(grid=still.grid * 0.5)
+    assert objective(away, batch, step=0, back=still)["cycle"] > 0.01
+    assert "cycle" not in Objective(LossWeights())(still, batch, step=0, back=still)

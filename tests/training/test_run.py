@@ -12,6 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -20,9 +21,12 @@ from safetensors import safe_open
 from s2d.errors import S2DError
 from s2d.images import read_image
 from s2d.models.checkpoint import load_animator
+from s2d.training import precision
 from s2d.training.checkpoints import find_checkpoint, read_checkpoint
 from s2d.training.run import OptionError, Run, config_path, train
+from s2d.video import VideoReader
 from tests.training.conftest import DatasetMaker
+from tests.training.two_processes import PLAIN, STEPS
 
 SMALL = """
 seed_everything: 0
@@ -57,11 +61,19 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     out = tmp_path / "run"
     result = train([f"--data.path={data}"], config, Run(out))
     assert sorted(item.name for item in out.iterdir()) == [
-        "checkpoints", "config.yaml", "hparams.yaml", "metrics.csv", "model.safetensors", "sheets",
+        "checkpoints", "clips", "config.yaml", "examples", "hparams.yaml", "metrics.csv", "model.safetensors", "sheets",
     ]  # fmt: skip
     assert [item.name for item in (out / "checkpoints").iterdir()] == ["last.ckpt"]
     assert sorted(item.name for item in (out / "sheets").iterdir()) == [f"step-{n:06d}.png" for n in (0, 2, 3)]
     assert read_image(out / "sheets" / "step-000003.png").shape == (4 * 34 - 2, 5 * 34 - 2, 3)
+    with VideoReader(out / "clips" / "step-000003.mp4") as reader:
+        shown = next(iter(reader.frames()))
+        assert (shown.shape, len(reader), reader.fps) == ((32, 3 * 32 + 2 * 2, 3), 12, 25)
+    with (out / "examples" / "step-000003.csv").open(newline="") as file:
+        examples = list(csv.DictReader(file))
+    assert [(row["track"], row["identity"], row["source_frame"]) for row in examples] == [("ann-0", "ann", "0")] * 4
+    assert np.mean([float(row["l1"]) for row in examples]) == pytest.approx(result["val_l1"], abs=1e-5)
+    assert np.mean([float(row["l1_prior"]) for row in examples]) == pytest.approx(result["val_l1_prior"], abs=1e-5)
     assert result["steps"] == 3
     assert result["val_l1_start"] == result["val_l1_prior"] == curve(out, "val_l1")[0]
     assert result["val_l1"] == pytest.approx(curve(out, "val_l1")[-1])
@@ -79,7 +91,8 @@ def test_the_logger_gets_the_whole_configuration(data: Path, config: Path, tmp_p
     options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0", "--model.lr=0.003"]
     train(options, config, Run(tmp_path / "run"))
     logged = yaml.safe_load((tmp_path / "run" / "hparams.yaml").read_text())
-    assert set(logged) == {"checkpoint_every", "data", "model", "seed_everything", "trainer"}
+    options = {"checkpoint_every", "clip_frames", "compile", "init_from", "seed_everything"}
+    assert set(logged) == {"data", "model", "trainer", *options}
     assert (logged["model"]["lr"], logged["seed_everything"], logged["data"]["batch_size"]) == (0.003, 0, 4)
     assert logged["data"]["augmentation"]["turn"] == 12.0
     assert logged["model"]["animator"]["size"] == 32
@@ -197,13 +210,14 @@ def test_wrong_configuration_files(data: Path, tmp_path: Path, text: str):
 
 
 def test_the_folder_is_announced_once_it_is_the_run_s_own(data: Path, config: Path, tmp_path: Path):
-    told: list[tuple[Path, bool]] = []
-    run = Run(tmp_path / "run", announce=lambda out: told.append((out, out.is_dir())))
+    told: list[tuple[str, bool]] = []
+    out = tmp_path / "run"
+    run = Run(out, announce=lambda line: told.append((line, out.is_dir())))
     with pytest.raises(S2DError):
         train([f"--data.path={tmp_path / 'none'}"], config, run)
     assert told == []
     train([f"--data.path={data}", "--trainer.max_steps=0"], config, run)
-    assert told == [(tmp_path / "run", True)]
+    assert told == [(f"training into {out}", True)]
 
 
 def test_wrong_data_makes_no_folder(config: Path, tmp_path: Path):
@@ -227,7 +241,7 @@ def test_a_folder_that_cannot_be_made(data: Path, config: Path, tmp_path: Path):
 
 def test_packaged_configurations(tmp_path: Path):
     assert config_path("tiny").name == "tiny.yaml"
-    with pytest.raises(S2DError, match="packaged are: tiny"):
+    with pytest.raises(S2DError, match=r"packaged are: .*tiny"):
         config_path("huge")
 
 
@@ -239,20 +253,144 @@ def test_lightning_is_itself_again_afterwards(data: Path, config: Path, tmp_path
     assert warnings.filters == filters
 
 
-def test_two_processes_equal_one_with_the_doubled_batch(data: Path, config: Path, tmp_path: Path):
-    """Gradients are averaged over processes, so the losses agree but for the order of summation."""
-    # a sample exactly on a pixel has two gradients, and rounding chooses; pictures that were not moved give both alike
-    unmoved = [f"--data.augmentation.{name}=0" for name in ("turn", "zoom", "shift")]
-    one = train([f"--data.path={data}", "--trainer.max_steps=2", *unmoved], config, Run(tmp_path / "one"))
-    command = [sys.executable, "-m", "s2d", "train", f"--data={data}", f"--config={config}", "--json", *unmoved]
-    command += [f"--out={tmp_path / 'two'}", "--data.batch_size=2", "--trainer.max_steps=2"]
-    command += ["--trainer.strategy=ddp", "--trainer.devices=2"]
+@pytest.fixture(scope="module")
+def two_processes(data: Path, config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `two_processes.py` leaves, started as several machines would start it."""
+    out = tmp_path_factory.mktemp("two")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*launcher, "-m", "tests.training.two_processes", str(data), str(config), str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
-    assert done.returncode == 0, done.stderr
-    two = json.loads(done.stdout)
-    assert two["val_l1_start"] == pytest.approx(one["val_l1_start"], rel=1e-6)
-    assert two["val_l1"] == pytest.approx(one["val_l1"], rel=1e-5)
-    weights, others = (load_animator(result["checkpoint"]).state_dict() for result in (one, two))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [json.loads(line)["steps"] for line in done.stdout.splitlines()] == [STEPS, STEPS // 2, STEPS]
+    return out
+
+
+def diaries(out: Path, name: str) -> list[list[dict]]:
+    return [json.loads((out / f"{name}-diary" / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(data: Path, config: Path, two_processes: Path, tmp_path: Path):
+    """Gradients are averaged over processes, so losses agree but for the order of summation: to 1e-5 of their size."""
+    one = train([f"--data.path={data}", f"--trainer.max_steps={STEPS}", *PLAIN], config, Run(tmp_path / "one"))
+    losses = [[page["loss"] for page in diary] for diary in diaries(two_processes, "straight")]
+    alone = curve(tmp_path / "one", "train_loss")
+    assert len(alone) == STEPS
+    assert [sum(pair) / 2 for pair in zip(*losses, strict=True)] == pytest.approx(alone, rel=1e-5)
+    assert abs(alone[-1] / alone[0] - 1) > 1e-3
+    last = two_processes / "straight" / "checkpoints" / "last.ckpt"
+    weights, others = (load_animator(path).state_dict() for path in (one["checkpoint"], last))
     differ = torch.cat([(weights[name] - others[name]).abs().flatten() > 1e-6 for name in weights])
     assert differ.float().mean() < 0.01  # AdamW divides by the gradient's size: where it is nearly 0, rounding shows
+
+
+def test_two_processes_share_the_samples(two_processes: Path):
+    """Together they take what one process would, each its own."""
+    for name in ("straight", "halved"):
+        one, other = (
+            [number for page in diary for number in page["numbers"]] for diary in diaries(two_processes, name)
+        )
+        assert not set(one) & set(other)
+        assert sorted(one + other) == list(range(4 * STEPS))
+
+
+def test_two_processes_resume_to_the_very_same(two_processes: Path):
+    assert diaries(two_processes, "halved") == diaries(two_processes, "straight")
+    one, other = (
+        read_checkpoint(two_processes / name / "checkpoints" / "last.ckpt") for name in ("straight", "halved")
+    )
+    assert one["global_step"] == other["global_step"] == STEPS
+    assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
+    assert curve(two_processes / "halved", "train_loss") == curve(two_processes / "straight", "train_loss")
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "run"
+    train([f"--data.path={data}", "--trainer.limit_val_batches=0"], config, Run(out))
+    return out
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "checkpoints/last.ckpt"])
+def test_weights_to_begin_with_may_be_of_another_size(
+    data: Path, config: Path, trained: Path, tmp_path: Path, weights: str
+):
+    given = [f"--data.path={data}", "--data.size=64", "--trainer.max_steps=0", f"--init_from={trained / weights}"]
+    result = train(given, config, Run(tmp_path / "run"))
+    begun, before = (load_animator(path) for path in (result["weights"], trained / weights))
+    assert (begun.config.size, before.config.size) == (64, 32)
+    for one, other in zip(begun.parameters(), before.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert result["val_l1_start"] != result["val_l1_prior"]
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "why"),
+    [
+        ({"detector": "other"}, [], "detector was made there, but is other in"),
+        ({"crop": 96}, [], "crop_size was 128 there, but is 96 in"),
+        (
+            {},
+            ["--model.animator.channels=16"],
+            "another animator than is to be trained; give --model.animator.channels=8",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_before_a_folder_is_made(
+    make_dataset: DatasetMaker, config: Path, trained: Path, tmp_path: Path, make: dict, options: list[str], why: str
+):
+    given = [f"--data.path={make_dataset(**make)}", f"--init_from={trained / 'model.safetensors'}", *options]
+    with pytest.raises(S2DError, match=why):
+        train(given, config, Run(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [({"detector": "other"}, "detector is other"), ({"crop": 96}, "crop_size is 96")]
+)
+def test_resuming_on_other_data_is_refused_before_a_folder_is_made(
+    make_dataset: DatasetMaker, config: Path, trained: Path, tmp_path: Path, make: dict, why: str
+):
+    run = Run(tmp_path / "run", resume=trained / "checkpoints" / "last.ckpt")
+    with pytest.raises(S2DError, match=f"cannot resume on .*{why}, but .* in the checkpoint"):
+        train([f"--data.path={make_dataset(**make)}"], config, run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_does_not_begin_again_with_other_weights(data: Path, config: Path, trained: Path, tmp_path: Path):
+    first = [f"--data.path={data}", "--trainer.limit_val_batches=0", f"--init_from={trained / 'model.safetensors'}"]
+    train([*first, "--trainer.max_steps=2"], config, Run(tmp_path))
+    before = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["state_dict"]
+    again = Run(tmp_path, resume=find_checkpoint(tmp_path, ""))
+    result = train(["--trainer.max_steps=2"], tmp_path / "config.yaml", again)
+    after = load_animator(result["weights"]).state_dict()
+    assert all(torch.equal(before[f"average.{name}"], value) for name, value in after.items())
+
+
+def test_several_data_sets(data: Path, make_dataset: DatasetMaker, config: Path, tmp_path: Path):
+    other = make_dataset(people=("bob", "dora", "emil"))
+    paths = json.dumps([str(data), str(other)])
+    options = [f"--data.path={paths}", "--data.weights=[1, 3]", "--data.val_identities=[bob]", "--trainer.max_steps=1"]
+    result = train(options, config, Run(tmp_path / "run"))
+    assert result["validation"] == "1 of 5 identities held out: bob"
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["data"]["path"] == [str(data), str(other)]
+
+
+def test_compiled_networks_train_alike(data: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With a compiler that changes nothing; that it is asked for each network is what is tested."""
+    asked: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: asked.append(type(module).__name__))
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    train([*options, "--compile=true"], config, Run(tmp_path / "run"))
+    assert asked == ["Encoder", "MotionNetwork", "Decoder"]
+
+
+def test_bf16_only_where_there_are_units_for_it(
+    data: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(precision, "processor_has_bf16", lambda: False)
+    told: list[str] = []
+    options = [f"--data.path={data}", "--trainer.max_steps=0", "--trainer.limit_val_batches=0"]
+    train([*options, "--trainer.precision=bf16-mixed"], config, Run(tmp_path / "run", announce=told.append))
+    assert told[1:] == ["training in 32 bits, not in bf16-mixed: this processor has no bf16 units"]
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["trainer"]["precision"] == "32-true"

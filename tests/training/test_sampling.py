@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from s2d.training.sampling import ClipOrder, PairRule, StreamSampler
+from s2d.training.sampling import ClipOrder, Mixture, PairRule, StreamSampler, shares_of
 
 
 @pytest.mark.parametrize("tracks", [1, 5, 16, 37])
@@ -39,6 +39,7 @@ def test_pairs_are_near_or_anywhere():
     assert all(0 < abs(a - b) <= 5 for a, b in near)
     far = [PairRule(0.0, 0.2).draw(times, rng) for _ in range(2000)]
     assert all(a != b for a, b in far)
+    assert len({source for source, _ in far}) == 100
     # two independent uniform numbers of [0, L] are L/3 apart in the mean
     assert np.mean([abs(a - b) for a, b in far]) == pytest.approx(100 / 3, rel=0.06)
 
@@ -72,3 +73,35 @@ def test_sampling_goes_on_from_the_position():
     position = 16
     assert list(sampler)[:4] == before[8:]
     assert len(sampler) == 12
+
+
+@pytest.mark.parametrize("shares", [(1,), (3, 1), (2, 5, 1), (997, 3)])
+def test_data_sets_are_mixed_by_their_shares_and_each_is_walked_in_order(shares: tuple[int, ...]):
+    orders = tuple(ClipOrder(tracks, visit=2, window=3, seed=n) for n, tracks in enumerate((7, 4, 9)[: len(shares)]))
+    mixture, cycle = Mixture(orders, shares), sum(shares)
+    drawn = [mixture.track(n) for n in range(3 * cycle)]
+    for data, share in enumerate(shares):
+        assert [track for which, track in drawn if which == data] == [orders[data].track(n) for n in range(3 * share)]
+        seen = np.array([which == data for which, _ in drawn])
+        off = np.abs(np.cumsum(seen) - share / cycle * np.arange(1, len(drawn) + 1))
+        assert off.max() <= len(shares)  # never far from its share, so that every batch has its part
+
+
+def test_one_data_set_alone_is_its_own_order():
+    order = ClipOrder(5, visit=3, window=2, seed=1)
+    assert [Mixture((order,), (1,)).track(n) for n in range(40)] == [(0, order.track(n)) for n in range(40)]
+    assert Mixture((order,), (1,)).round == order.round
+
+
+def test_a_round_of_a_mixture_visits_every_track():
+    orders = ClipOrder(5, 1, 2, seed=0), ClipOrder(40, 1, 8, seed=0)
+    mixture = Mixture(orders, (1, 1))
+    assert mixture.round == 80
+    assert {mixture.track(n) for n in range(mixture.round)} == {(d, t) for d in (0, 1) for t in range((5, 40)[d])}
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.2, 0.1], [3, 1, 4], [1e-9, 5]])
+def test_shares_are_as_the_weights(weights: list[float]):
+    shares = np.array(shares_of(weights))
+    assert (shares >= 1).all()
+    np.testing.assert_allclose(shares / shares.sum(), np.array(weights) / sum(weights), atol=0.0015)

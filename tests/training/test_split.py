@@ -6,12 +6,19 @@ import pandas as pd
 import pytest
 
 from s2d.errors import S2DError
-from s2d.training.split import Span, hold_out, split_tracks, spread
+from s2d.training.split import Span, hold_out, join_tracks, split_tracks, spread
 
 
 def table(*identities: str, frames: int = 40) -> pd.DataFrame:
     ids = [f"{n:03d}" for n in range(len(identities))]
-    rows = {"track_id": ids, "identity": list(identities), "frames": frames, "valid_share": 1.0, "split": None}
+    rows = {
+        "track_id": ids,
+        "identity": list(identities),
+        "frames": frames,
+        "valid_share": 1.0,
+        "split": None,
+        "data": 0,
+    }
     return pd.DataFrame(rows)
 
 
@@ -110,3 +117,30 @@ def test_somebody_of_the_test_split_cannot_be_held_out():
 def test_a_data_set_for_tests_alone_does_not_train():
     with pytest.raises(S2DError, match="in the published splits val and test; train on another"):
         split_tracks(published(ann="test", bob="val"), 0.2, None, "cannot train on x")
+
+
+def test_a_person_in_several_data_sets_is_on_one_side_of_all():
+    people = [f"person{n}" for n in range(20)]
+    both = join_tracks([table(*people), table(*people[::-1])])
+    split = split_tracks(both, 0.3, None, "")
+    sides = [
+        {people[:: (-1) ** span.data][int(span.track_id)] for span in side} for side in (split.train, split.validation)
+    ]
+    assert not sides[0] & sides[1]
+    assert len(split.validation) == 2 * len(sides[1]) == 12
+    assert {span.data for span in split.validation} == {0, 1}
+
+
+def test_who_is_published_as_held_out_is_held_out_of_the_other_data_sets():
+    published = table("ann", "bob", "cleo")
+    published["split"] = ["train", "val", "test"]
+    split = split_tracks(join_tracks([published, table("bob", "cleo", "dora")]), 0.5, None, "")
+    assert [(span.data, span.track_id) for span in split.train] == [(0, "000"), (1, "002")]
+    assert [(span.data, span.track_id) for span in split.validation] == [(0, "001"), (1, "000")]
+
+
+def test_two_published_splits_that_disagree_are_refused():
+    one, other = table("ann", "bob"), table("ann", "dora")
+    one["split"], other["split"] = ["test", "train"], ["train", "train"]
+    with pytest.raises(S2DError, match="the identity ann is in train and in test"):
+        split_tracks(join_tracks([one, other]), 0.5, None, "cannot train")

@@ -44,7 +44,7 @@ def write_clips(
     clips: int = len(VARIANTS),
     *,
     variants: Sequence[str] = tuple(VARIANTS),
-    still: str | Path | None = None,
+    still: str | Path | Sequence[str | Path] | None = None,
     frames: int = FRAMES,
     size: int = SIZE,
     fps: float = FPS,
@@ -52,7 +52,7 @@ def write_clips(
 ) -> list[WrittenClip]:
     """Write `clips` clips as `out/<variant>-<seed>.mp4` (H.264, size x size pixels) with `.parquet` truth beside.
 
-    Variants are taken in turn, seeds count up from `seed`, and the pictures of a folder `still` are taken in turn too.
+    Variants are taken in turn, seeds count up from `seed`, and the pictures of `still`, files and folders, in turn too.
     The same arguments give the same bytes; a clip that is there already, to the byte, is left alone, any other file of
     its name is replaced. Raises S2DError when a variant or the rate is unknown, a still cannot be read or shows no
     whole face, or `out` cannot be written.
@@ -71,8 +71,10 @@ def write_clips(
     return written
 
 
-def find_stills(still: str | Path) -> list[Path]:
-    """The picture itself, or the pictures of a folder sorted by name. Raises S2DError when there are none."""
+def find_stills(still: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The pictures that are named, and those of folders sorted by name. Raises S2DError when a folder has none."""
+    if not isinstance(still, (str, Path)):
+        return [found for one in still for found in find_stills(one)]
     path = Path(still)
     if not path.is_dir():
         return [path]  # reading it says what is wrong with it
