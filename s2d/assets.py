@@ -150,6 +150,18 @@ ASSETS = (
             "pip install --force-reinstall --no-deps face-recognition-models",
         ),
     ),
+    Asset(
+        "dlib_face_recognition_resnet_model_v1.dat",
+        "identity",
+        22466066,
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        "CC0",
+        Package(
+            "face_recognition_models",
+            "models/dlib_face_recognition_resnet_model_v1.dat",
+            "pip install --force-reinstall --no-deps face-recognition-models",
+        ),
+    ),
 )
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "jitter": "how much landmarks flicker: raw against aligned",
     "synth": "clips of a talking face whose landmarks are known exactly",
     "train": "train the animator on a data set",
+    "evaluate": "how good an animator is, beside the baselines it has to be better than",
     "animate": "animate a face photo by a video or by landmarks",
     "live": "animate a face photo by a webcam, while it runs",
     "export": "an animator as an ONNX graph, checked against torch",

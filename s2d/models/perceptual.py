@@ -7,6 +7,7 @@ network: write a function that returns its frozen stages, and name it in NETWORK
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -59,12 +60,17 @@ class Perceptual(nn.Module):
         """One distance per pair of images (B, 3, H, W) in [0, 1], targets without gradient: (B,)."""
         with torch.no_grad():
             wanted = self.features(targets)
-        pairs = zip(self.features(images), wanted, strict=True)
-        return torch.stack([(a - b).abs().sum(1).mean((1, 2)) / a.shape[1] ** 0.5 for a, b in pairs]).mean(0)
+        return feature_distances(self.features(images), wanted)
 
     def forward(self, images: Tensor, targets: Tensor) -> Tensor:
         """The mean of `distances`: a scalar."""
         return self.distances(images, targets).mean()
+
+
+def feature_distances(features: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """One distance per picture from `Perceptual.features` of two batches: (B,)."""
+    pairs = zip(features, wanted, strict=True)
+    return torch.stack([(a - b).abs().sum(1).mean((1, 2)) / a.shape[1] ** 0.5 for a, b in pairs]).mean(0)
 
 
 def perceptual_distance(images: Tensor, targets: Tensor) -> Tensor:

@@ -1,0 +1,119 @@
+"""Training for a given number of processor seconds on one thread, for the benchmarks that compare what is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from s2d.models.animator import Animator
+from s2d.training.datamodule import FaceDataModule
+from s2d.training.run import Run, TrainingCLI, config_path, quiet_lightning
+from s2d.training.sampling import StreamSampler
+from s2d.training.split import Span
+
+LEFT_OUT = 0.2  # of every training track, at its end: what the same people are tested on
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained on, and for how long."""
+
+    data: Path
+    held_out: Sequence[str]
+    """Identities of which training sees nothing."""
+    seconds: float
+    """Of processor time, loading included; validation is left out."""
+    config: str = "tiny"
+    size: int = 64
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An animator, and what it took."""
+
+    model: Animator
+    steps: int
+    seconds: float
+    """Of processor time."""
+    landmarks: str
+    """Those that it was trained on."""
+
+    @property
+    def seconds_per_step(self) -> float:
+        return self.seconds / max(self.steps, 1)
+
+
+class Budget(pl.Callback):
+    """Ends training when this process has used so many processor seconds since the first step."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.used, self._began = seconds, 0.0, 0.0
+
+    def on_train_start(self, *_: Any) -> None:  # noqa: ANN401
+        """The clock starts."""
+        self._began = time.process_time()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+        """The clock is looked at."""
+        self.used = time.process_time() - self._began
+        trainer.should_stop = trainer.should_stop or self.used >= self.seconds
+
+
+def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) -> Trained:
+    """Train as `s2d train` does, into the new folder `out`; overrides are its options without the dashes.
+
+    e.g. {"model.animator.channels": 8}. The last fifth of every training track is left out.
+    """
+    torch.set_num_threads(1)
+    options = {
+        "data.path": plan.data,
+        "data.size": plan.size,
+        "data.val_identities": list(plan.held_out),
+        "trainer.max_steps": -1,
+        "trainer.limit_val_batches": 0,
+        "trainer.accelerator": "cpu",
+        "checkpoint_every": 10**9,
+        **(overrides or {}),
+    }
+    with quiet_lightning():
+        cli = TrainingCLI([f"--{key}={value}" for key, value in options.items()], config_path(plan.config), Run(out))
+        leave_ends_out(cli.datamodule)
+        budget = Budget(plan.seconds)
+        cli.trainer.callbacks.append(budget)
+        result = cli.fit()
+    return Trained(cli.model.average.eval(), int(result["steps"]), budget.used, cli.datamodule.landmarks)
+
+
+def leave_ends_out(data: FaceDataModule) -> None:
+    """Take the last fifth of every training track away from a data module that is set up."""
+    data.training_pairs.spans = _shortened(data.training_pairs.spans)
+
+
+def _shortened(spans: Sequence[Any]) -> list[Any]:
+    """Spans, or lists of them where there are several data sets, without their last fifth."""
+    return [
+        replace(span, stop=max(2, round((1 - LEFT_OUT) * span.stop))) if isinstance(span, Span) else _shortened(span)
+        for span in spans
+    ]
+
+
+def pairs_for(plan: Plan, batch_size: int) -> Iterator[dict[str, Tensor]]:
+    """The same training pairs for another method, batch after batch until its processor time is used up."""
+    torch.set_num_threads(1)
+    data = FaceDataModule(str(plan.data), plan.size, batch_size, val_identities=list(plan.held_out))
+    data.setup()
+    leave_ends_out(data)
+    endless = StreamSampler(10**12, lambda: 0)
+    began = time.process_time()
+    for batch in DataLoader(data.training_pairs, batch_size, sampler=endless, drop_last=True):
+        yield data.on_after_batch_transfer(batch, 0)
+        if time.process_time() - began >= plan.seconds:
+            return

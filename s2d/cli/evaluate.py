@@ -1,0 +1,129 @@
+"""How good an animator is, beside the baselines that it has to be better than.
+
+examples:
+  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --identities ann bob
+  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --start 0.8       known people, later frames
+  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --protocol cross --json
+  s2d evaluate --data DATA                                                              the baselines alone
+
+protocols:
+  same      the first frame of each track, moved to its later frames: these are the truth
+  cross     the same picture moved by another person, in each mode of retargeting: nobody knows the truth
+  temporal  neighbouring frames: does the result hold together over time
+
+Figures are means over identities; --json adds their 95 % bootstrap intervals. Name with --identities, or leave out with
+--start, what training saw: the checkpoint does not know. Without either, a published test or validation split is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from s2d.cli.arguments import at_least
+from s2d.evaluation import PROTOCOLS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `s2d evaluate`."""
+    parser.add_argument("--data", required=True, metavar="DIR", help="data set of `s2d curate`")
+    parser.add_argument("--checkpoint", metavar="FILE", help="trained weights; without: the baselines alone")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="same", help="see above (default: same)")
+    parser.add_argument("--identities", nargs="+", metavar="NAME", help="evaluate on these people")
+    parser.add_argument(
+        "--start", type=_share, default=0.0, metavar="SHARE", help="leave out this much of each track at its beginning"
+    )
+    parser.add_argument("--frames", type=at_least(1), default=60, metavar="N", help="per track, at most (default: 60)")
+    parser.add_argument(
+        "--looks",
+        type=at_least(0),
+        default=6,
+        metavar="N",
+        help="frames per track that detectors look at in protocol same: AKD, pupils, lids, identity (default: 6)",
+    )
+    parser.add_argument(
+        "--most", type=at_least(1), default=20, metavar="N", help="tracks or pairs, evenly spread (default: 20)"
+    )
+    parser.add_argument(
+        "--landmarks", choices=("aligned", "raw"), default="aligned", help="of the stored ones, those that drive"
+    )
+    parser.add_argument("--sheets", metavar="DIR", help="write a contact sheet per track (protocol same)")
+    parser.set_defaults(usage_error=parser.error)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and print one table, or two for protocol cross."""
+    from pathlib import Path
+
+    from s2d.cli.output import emit
+    from s2d.evaluation.run import Options, evaluate
+
+    if args.sheets and args.protocol != "same":
+        args.usage_error("--sheets belongs to --protocol same")
+    options = Options(
+        frames=args.frames,
+        looks=args.looks,
+        people=args.identities,
+        start=args.start,
+        most=args.most,
+        landmarks=args.landmarks,
+        sheets=Path(args.sheets) if args.sheets else None,
+    )
+    result = evaluate(args.data, args.checkpoint, args.protocol, options)
+    notes = [f"{figure} is missing: {why}" for figure, why in result["notes"].items()]
+    emit(_with_meanings(result), [*_tables(result), *notes], args.json)
+
+
+def _with_meanings(result: Mapping[str, Any]) -> dict[str, Any]:
+    from s2d.evaluation.figures import FIGURES
+
+    methods = result["methods"] if "methods" in result else next(iter(result["modes"].values()))
+    names = {name for figures in methods.values() for name in figures}
+    return {**result, "meanings": {name: figure.meaning for name, figure in FIGURES.items() if name in names}}
+
+
+def _tables(result: Mapping[str, Any]) -> list[Table | str]:
+    counted = f"{result['tracks']} tracks, {len(result['identities'])} identities, {result['size']} px"
+    title = f"{result['data']}, protocol {result['protocol']}: {counted}"
+    if "methods" in result:
+        return [_table(title, result["methods"])]
+    return [_table(f"{title}\nretargeting {mode}", methods) for mode, methods in result["modes"].items()]
+
+
+def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row per figure, a column per method, the best of a row starred."""
+    from s2d.cli.output import table
+    from s2d.evaluation.figures import FIGURES, best
+
+    rows = []
+    for name, figure in FIGURES.items():
+        values = {method: _mean(figures.get(name)) for method, figures in methods.items()}
+        known = {method: value for method, value in values.items() if value is not None}
+        if known:
+            winners = best(name, known)
+            cells = [
+                "-" if value is None else f"{'*' * (method in winners)}{value:.3g}" for method, value in values.items()
+            ]
+            rows.append([name, *cells, figure.meaning])
+    return table(title, ["figure", *methods, "meaning"], rows, figures=range(1, len(methods) + 1))
+
+
+def _mean(value: Any) -> float | None:  # noqa: ANN401 - an Estimate, a plain number (KID) or nothing
+    import math
+
+    mean = value[0] if isinstance(value, tuple) else value
+    return None if mean is None or math.isnan(mean) else float(mean)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share, from 0 to less than 1")
+    return value

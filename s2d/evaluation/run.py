@@ -1,0 +1,183 @@
+"""`s2d evaluate` from Python: a checkpoint and the baselines on a data set, by one of three protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from s2d import progress
+from s2d.errors import S2DError
+from s2d.evaluation import PROTOCOLS, cross_identity, same_identity, temporal
+from s2d.evaluation.footage import Clip, Landmarks, Part, identities, read_clip, tracks_of
+from s2d.evaluation.identity import FaceEmbedder
+from s2d.evaluation.interval import summarise
+from s2d.evaluation.keypoints import Witness
+from s2d.evaluation.methods import BASELINES, Method, animator_method
+from s2d.evaluation.perception import Distribution, Lpips
+from s2d.evaluation.same_identity import Instruments
+from s2d.evaluation.sheet import write_sheet
+from s2d.landmarks.retarget import MODES
+from s2d.models.animator import Animator
+from s2d.models.checkpoint import load_animator
+from s2d.shards.reader import Dataset, open_dataset
+
+SIZE = 64  # without a checkpoint
+Rows = dict[str, list[tuple[str, Mapping[str, float]]]]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is evaluated on."""
+
+    frames: int = 60
+    """Driving frames per track, at most."""
+    looks: int = 6
+    """Of these, frames that detectors look at in protocol `same`; 0 for no detectors."""
+    people: Sequence[str] | None = None
+    """Identities; everyone when None, or the published test or validation split where there is one."""
+    start: float = 0.0
+    """Share of each track that is left out at its beginning: what training saw of known people."""
+    most: int = 20
+    """Tracks, or pairs of source and driver, at most; evenly spread."""
+    landmarks: Landmarks = "aligned"
+    """Of the stored ones, those that drive."""
+    sheets: Path | None = None
+    """Folder for contact sheets of protocol `same`."""
+
+
+def evaluate(
+    data: str | Path, checkpoint: str | Path | None = None, protocol: str = "same", options: Options | None = None
+) -> dict[str, Any]:
+    """Figures of the animator in `checkpoint` (without one: of the baselines alone) and of all baselines.
+
+    Returns the `methods` (for `cross`, the `modes` of retargeting and in them the methods) with figures as
+    s2d.evaluation.interval.Estimate; what they were taken of; and `notes`, why a figure is missing.
+    Raises S2DError when the data set or the checkpoint cannot be used.
+    """
+    options = options or Options()
+    if protocol not in PROTOCOLS:
+        raise S2DError(f"cannot evaluate by {protocol!r}", "no such protocol", f"choose one of {', '.join(PROTOCOLS)}")
+    model = load_animator(checkpoint) if checkpoint is not None else None
+    dataset = open_dataset(data)
+    chosen = choose(dataset, options)
+    size = model.config.size if model else SIZE
+    part = Part(options.start, options.frames, consecutive=protocol == "temporal")
+    session = _Session(dataset, chosen, size, part, options, model)
+    measured = {"same": _same, "cross": _cross, "temporal": _temporal}[protocol](session)
+    who = identities(dataset)
+    about = {"protocol": protocol, "data": str(data), "checkpoint": None if checkpoint is None else str(checkpoint)}
+    counted = {"size": size, "tracks": len(chosen), "identities": sorted({who[track] for track in chosen})}
+    return {**about, **counted, "frames": options.frames, **measured}
+
+
+def choose(dataset: Dataset, options: Options) -> list[str]:
+    """Ids of the tracks to evaluate on. Raises S2DError for an unknown identity or an empty data set."""
+    tracks = tracks_of(dataset, options.people)
+    if options.people is None:
+        table = dataset.tracks().set_index("track_id")["split"]
+        for side in ("test", "val"):
+            published = [track for track in tracks if table.get(track) == side]
+            if published:
+                tracks = published
+                break
+    picked = np.linspace(0, len(tracks) - 1, min(options.most, len(tracks))).round().astype(int)
+    return [tracks[index] for index in picked]
+
+
+def find_instruments(drove: str, looks: int) -> tuple[Instruments, dict[str, str]]:
+    """What can be measured with on this machine, for landmarks made by the detector `drove`; and why not more."""
+    notes: dict[str, str] = {}
+    witness = _if_possible(lambda: Witness(drove), "akd", notes) if looks else None
+    embedder = _if_possible(FaceEmbedder, "aed", notes) if witness else None
+    return Instruments(looks, witness, embedder, _if_possible(Lpips, "lpips", notes)), notes
+
+
+def _if_possible(make: Callable[[], Made], figure: str, notes: dict[str, str]) -> Made | None:
+    try:
+        return make()
+    except S2DError as error:
+        notes[figure] = str(error)
+        return None
+
+
+@dataclass(frozen=True)
+class _Session:
+    dataset: Dataset
+    tracks: Sequence[str]
+    size: int
+    part: Part
+    options: Options
+    model: Animator | None
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        return BASELINES | ({"animator": animator_method(self.model)} if self.model else {})
+
+    @property
+    def drove(self) -> str:
+        return str(self.dataset.metadata["detector"])
+
+    def clip(self, track: str) -> Clip:
+        return read_clip(self.dataset, track, self.size, self.part, self.options.landmarks)
+
+
+def _same(session: _Session) -> dict[str, Any]:
+    instruments, notes = find_instruments(session.drove, session.options.looks)
+    methods = session.methods
+    distributions = {name: Distribution() for name in methods}
+    rows: Rows = {}
+    for track in progress.track(session.tracks, "reconstructing tracks", len(session.tracks)):
+        clip = session.clip(track)
+        made, figures = same_identity.measure_clip(methods, clip, instruments, distributions)
+        add_rows(rows, clip.identity, figures)
+        _draw(session, clip, made)
+    table: dict[str, dict[str, Any]] = {name: dict(summarise(found)) for name, found in rows.items()}
+    for name, distribution in distributions.items():
+        table[name] |= distribution.compute()
+    detector = instruments.witness.name if instruments.witness else None
+    return {"methods": table, "akd_detector": detector, "notes": notes}
+
+
+def _temporal(session: _Session) -> dict[str, Any]:
+    notes: dict[str, str] = {}
+    witness = _if_possible(lambda: Witness("dlib"), "acceleration_ratio", notes)
+    rows: Rows = {}
+    for track in progress.track(session.tracks, "animating tracks", len(session.tracks)):
+        clip = session.clip(track)
+        add_rows(rows, clip.identity, temporal.measure_clip(session.methods, clip, witness))
+    return {"methods": {name: summarise(found) for name, found in rows.items()}, "notes": notes}
+
+
+def _cross(session: _Session) -> dict[str, Any]:
+    instruments, notes = find_instruments("dlib", 1)
+    notes.pop("lpips", None)
+    if instruments.witness is None:
+        raise S2DError("cannot evaluate across identities", notes["akd"], "the detector mesh is needed")
+    clips = [session.clip(track) for track in session.tracks]
+    pairs = cross_identity.pairings(clips, session.options.most)
+    if not pairs:
+        raise S2DError("cannot evaluate across identities", "only one identity is given", "name more, or none")
+    modes: dict[str, Rows] = {mode: {} for mode in MODES}
+    for source, driver in progress.track(pairs, "animating pairs", len(pairs)):
+        for mode, rows in modes.items():
+            pairing = cross_identity.Pairing(source, driver, mode)
+            add_rows(rows, source.identity, cross_identity.measure_pair(session.methods, pairing, instruments))
+    table = {mode: {name: summarise(found) for name, found in rows.items()} for mode, rows in modes.items()}
+    return {"modes": table, "pairs": len(pairs), "notes": notes}
+
+
+def add_rows(rows: Rows, identity: str, figures: Mapping[str, Mapping[str, float]]) -> None:
+    """A track's figures by method, beside those of the tracks before."""
+    for name, found in figures.items():
+        rows.setdefault(name, []).append((identity, found))
+
+
+def _draw(session: _Session, clip: Clip, made: Mapping[str, Tensor]) -> None:
+    if session.options.sheets is not None:
+        write_sheet(session.options.sheets / f"{clip.track_id}.png", clip, made, session.model)

@@ -1,0 +1,56 @@
+"""`s2d evaluate` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from s2d.cli import main
+from tests.training.conftest import DatasetMaker, make_dataset  # noqa: F401 - a fixture
+
+
+@pytest.fixture(scope="module")
+def data(make_dataset: DatasetMaker) -> Path:  # noqa: F811
+    return make_dataset()
+
+
+def test_json_is_one_object(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--data", str(data), "--frames", "3", "--looks", "0", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    mean, low, high = result["methods"]["tps"]["l1"]
+    assert low <= mean <= high
+    assert result["meanings"]["l1"].startswith("mean absolute difference")
+    assert result["protocol"] == "same"
+
+
+def test_the_table_stars_the_best_and_says_what_is_missing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--data", str(data), "--frames", "3", "--looks", "0", "--quiet"]) == 0
+    table = capsys.readouterr().out
+    (row,) = [line for line in table.splitlines() if " l1_face " in line]
+    assert row.count("*") >= 1
+    assert "protocol same: 3 tracks, 3 identities, 64 px" in table
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--identities", "zoe"], 1, "no identity 'zoe'"),
+        (["--start", "1"], 2, "1 is not a share"),
+        (["--frames", "0"], 2, "--frames"),
+        (["--protocol", "temporal", "--sheets", "x"], 2, "--sheets belongs to --protocol same"),
+        (["--checkpoint", "none.safetensors"], 1, "no such file"),
+    ],
+)
+def test_mistakes_are_one_line(
+    data: Path, options: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        got = main(["evaluate", "--data", str(data), *options])
+    except SystemExit as stop:
+        got = stop.code
+    complaint = capsys.readouterr().err
+    assert got == code
+    assert words in complaint
+    assert complaint.count("\n") == 1

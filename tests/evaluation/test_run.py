@@ -1,0 +1,77 @@
+"""Whole evaluations of a made data set."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from s2d.errors import S2DError
+from s2d.evaluation.run import Options, choose, evaluate
+from s2d.images import read_image
+from s2d.models.animator import Animator, AnimatorConfig
+from s2d.models.checkpoint import save_animator
+from s2d.shards.reader import open_dataset
+from tests.training.conftest import DatasetMaker
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An animator that was not trained: exactly the prior."""
+    path = tmp_path_factory.mktemp("run") / "model.safetensors"
+    save_animator(path, Animator(AnimatorConfig(size=32)).eval(), {})
+    return path
+
+
+def test_same(make_dataset: DatasetMaker, checkpoint: Path, tmp_path: Path) -> None:
+    options = Options(frames=4, looks=0, sheets=tmp_path / "sheets")
+    result = evaluate(make_dataset(), checkpoint, "same", options)
+    table = result["methods"]
+    assert list(table) == ["copy", "similarity", "tps", "mls", "prior", "animator"]
+    assert result["identities"] == ["ann", "bob", "cleo"]
+    assert result["size"] == 32
+    assert table["animator"]["l1"].mean == pytest.approx(table["prior"]["l1"].mean, abs=1e-5)
+    assert table["prior"]["l1_face"].mean < 0.7 * table["copy"]["l1_face"].mean
+    assert table["prior"]["l1"].low <= table["prior"]["l1"].mean <= table["prior"]["l1"].high
+    assert "akd" not in table["prior"]
+    assert sorted(path.stem for path in options.sheets.iterdir()) == ["ann-0", "bob-1", "cleo-2"]
+    columns = 2 + 6 + 2
+    assert read_image(options.sheets / "ann-0.png").shape[1] == columns * (2 * 32 + 2)
+
+
+def test_temporal(make_dataset: DatasetMaker) -> None:
+    table = evaluate(make_dataset(), None, "temporal", Options(frames=4))["methods"]
+    assert list(table) == ["truth", "copy", "similarity", "tps", "mls", "prior"]
+    assert table["truth"]["flicker"].mean == 0
+    assert table["similarity"]["warping_error"].mean > 0
+    assert math.isnan(table["prior"]["acceleration_ratio"].mean)  # there is no face in these pictures
+
+
+def test_cross(make_dataset: DatasetMaker) -> None:
+    result = evaluate(make_dataset(), None, "cross", Options(frames=3, most=2))
+    assert list(result["modes"]) == ["relative", "absolute"]
+    assert result["pairs"] == 2
+    prior = result["modes"]["absolute"]["prior"]
+    assert prior["missed"].mean == 1
+    assert prior["cycle_l1"].mean > 0
+    assert result["modes"]["absolute"]["copy"]["cycle_l1"].mean == 0
+
+
+def test_people_and_tracks_are_chosen(make_dataset: DatasetMaker) -> None:
+    dataset = open_dataset(make_dataset(("ann", "bob", "cleo", "dan", "eve")))
+    assert choose(dataset, Options(most=3)) == ["ann-0", "cleo-2", "eve-4"]
+    assert choose(dataset, Options(people=["bob", "eve"])) == ["bob-1", "eve-4"]
+
+
+def test_mistakes(make_dataset: DatasetMaker, tmp_path: Path) -> None:
+    data = make_dataset()
+    with pytest.raises(S2DError, match="no such protocol"):
+        evaluate(data, None, "other")
+    with pytest.raises(S2DError, match="only one identity"):
+        evaluate(data, None, "cross", Options(people=["ann"]))
+    with pytest.raises(S2DError, match="no such file"):
+        evaluate(data, tmp_path / "none.safetensors")
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(S2DError, match="choose another folder"):
+        evaluate(data, None, "same", Options(frames=2, looks=0, most=1, sheets=tmp_path / "file"))
