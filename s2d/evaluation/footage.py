@@ -48,7 +48,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Part:
-    """Which frames of a track: from the share `start` of its usable ones on, `frames` of them at most."""
+    """Which frames of a track: those after its share `start`, `frames` of them at most."""
 
     start: float = 0.0
     """0 for the whole track; 0.8 for its last fifth."""
@@ -56,13 +56,15 @@ class Part:
     consecutive: bool = False
     """Neighbouring frames from the start on, instead of evenly spread ones."""
 
-    def positions(self, usable: Positions) -> Positions:
-        """Of the usable positions (ascending), those that drive; never the very first, which is the source.
+    def positions(self, usable: Positions, total: int) -> Positions:
+        """Of the usable positions (ascending) of a track of `total` frames, those that drive.
 
-        >>> Part(0.5, 3).positions(np.arange(9))
+        Never the very first, which is the source; at least the last, though it be before the share `start`.
+
+        >>> Part(0.5, 3).positions(np.arange(9), 9)
         array([4, 6, 8])
         """
-        first = min(max(1, round(self.start * len(usable))), len(usable) - 1)
+        first = min(max(1, int(np.searchsorted(usable, round(self.start * total)))), len(usable) - 1)
         inside = usable[first:]
         if self.consecutive:
             return inside[: self.frames]
@@ -77,7 +79,7 @@ def read_clip(dataset: Dataset, track_id: str, size: int, part: Part, landmarks:
     if frames.jpeg is None or len(usable) < 2:
         why = "it holds no pictures" if frames.jpeg is None else "fewer than two of its frames show a face"
         raise S2DError(f"cannot evaluate on track {track_id}", why, "curate the video again, with pictures")
-    chosen = np.concatenate([usable[:1], part.positions(usable)])
+    chosen = np.concatenate([usable[:1], part.positions(usable, len(frames.time))])
     points = frames.aligned if landmarks == "aligned" else frames.raw
     images = torch.stack([_picture(frames.jpeg[place], size, track_id) for place in chosen])
     marks = torch.from_numpy(normalised(points[chosen], int(dataset.metadata["crop_size"]), size))

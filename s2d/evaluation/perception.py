@@ -32,8 +32,8 @@ class Features:
 
     @property
     def pooled(self) -> Tensor:
-        """(N, D): the two deepest stages, averaged over the picture."""
-        return torch.cat([stage.mean((2, 3)) for stage in self.maps[-2:]], dim=1)
+        """(N, D): the two deepest stages, averaged over the picture; elements near 1, as the kernel of KID expects."""
+        return torch.cat([stage.mean((2, 3)) * stage.shape[1] ** 0.5 for stage in self.maps[-2:]], dim=1)
 
     def distance(self, other: Features) -> float:
         """PD: the mean perceptual distance of picture by picture; 0 for equal ones, not comparable with LPIPS."""

@@ -47,7 +47,13 @@ def test_frames_without_a_face_do_not_count(make_dataset: DatasetMaker) -> None:
     ],
 )
 def test_parts(part: Part, expected: list[int]) -> None:
-    assert part.positions(np.arange(12)).tolist() == expected
+    assert part.positions(np.arange(12), 12).tolist() == expected
+
+
+def test_a_part_begins_by_the_track_s_own_length() -> None:
+    """Faces missed late in a track must not let frames in that training saw."""
+    assert Part(0.5, 9).positions(np.array([0, 1, 2, 3, 4, 5, 9]), 12).tolist() == [9]
+    assert Part(0.8, 9).positions(np.array([0, 1, 2]), 12).tolist() == [2]
 
 
 def test_mistakes(make_dataset: DatasetMaker) -> None:
