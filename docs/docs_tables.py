@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 from s2d import cli
 from s2d.assets import ASSETS
 from s2d.curation.limits import DEFAULTS, columns
+from s2d.evaluation.figures import FIGURES
 from s2d.landmarks import weights
 from s2d.landmarks.jitter import METRICS
 from s2d.landmarks.layout import PARTS
@@ -55,6 +56,13 @@ def _metrics() -> Rows:
     rows: Rows = [("figure", "unit", "best", "what it says")]
     for name, metric in METRICS.items():
         rows.append((f"`{name}`", metric.unit, "" if metric.goal is None else f"{metric.goal:g}", metric.says))
+    return rows
+
+
+def _figures() -> Rows:
+    rows: Rows = [("figure", "best", "what it says")]
+    for name, figure in FIGURES.items():
+        rows.append((f"`{name}`", "more" if figure.aim == float("inf") else f"{figure.aim:g}", figure.meaning))
     return rows
 
 
@@ -93,6 +101,7 @@ def _assets() -> Rows:
 TABLES: dict[str, Callable[[], Rows]] = {
     **{name: _schema(name) for name in SCHEMAS},
     "metrics": _metrics,
+    "figures": _figures,
     "filters": _filters,
     "weights": _weights,
     "losses": _losses,
