@@ -88,7 +88,7 @@ def _weights() -> Rows:
 
 def _losses() -> Rows:
     usual = LossWeights()
-    names = [field.name for field in fields(LossWeights) if field.name not in ("mask_prior_steps", "network")]
+    names = [field.name for field in fields(LossWeights) if not field.name.endswith(("_steps", "_start", "network"))]
     return [("loss", "default weight"), *((f"`{name}`", f"{getattr(usual, name):g}") for name in names)]
 
 
