@@ -58,7 +58,7 @@ STAGES = {  # functions and methods, by the module through which the product cal
     "encode": ("s2d.curation.worker:encode_jpeg",),
     "write": (
         "s2d.curation.worker:_table", "s2d.shards.writer:FramesWriter.write", "s2d.shards.writer:FramesWriter.__exit__",
-        "s2d.curation.staging:Staging.store", "s2d.curation.pipeline:_publish",
+        "s2d.curation.staging:Staging.store", "s2d.curation.pipeline:_Queue._publish",
     ),
 }  # fmt: skip
 DECODE = "s2d.video.reader:decode"
