@@ -6,11 +6,11 @@ A loaded sample holds bytes, not yet images: pictures uint8 as they were decoded
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from threading import Lock
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -59,24 +59,44 @@ class Clip:
 
 
 class ClipStore:
-    """Tracks of some data sets; the latest used stay in memory, `limit` bytes of them and always `least` tracks."""
+    """Tracks of some data sets; the latest used stay in memory, `limit` bytes of them and always `least` tracks.
+
+    Threads may share one: each track is read by the first that asks for it, while the others wait for that one only.
+    """
 
     def __init__(self, data: Sequence[Shards], landmarks: Landmarks, size: int, limit: int) -> None:
         self.data, self.landmarks, self.size, self.limit, self.least = tuple(data), landmarks, size, limit, 1
         self.stored = int(data[0].metadata["crop_size"])
         self._clips: OrderedDict[tuple[int, str], Clip] = OrderedDict()
         self._held = 0
+        self._lock = Lock()
+        self._reading: dict[tuple[int, str], Lock] = {}
 
     def clip(self, span: Span) -> Clip:
         """The whole track of `span`, from memory or from its row group. Raises S2DError where it cannot be used."""
         key = span.data, span.track_id
-        if key in self._clips:
-            self._clips.move_to_end(key)
-            return self._clips[key]
-        clip = self._clips[key] = self._read(span)
-        self._held += clip.bytes
-        while self._held > self.limit and len(self._clips) > self.least:
-            self._held -= self._clips.popitem(last=False)[1].bytes
+        with self._lock:
+            gate = self._reading.setdefault(key, Lock())
+        with gate:
+            found = self._held_clip(key)
+            return self._keep(key, self._read(span)) if found is None else found
+
+    def _held_clip(self, key: tuple[int, str]) -> Clip | None:
+        with self._lock:
+            if key in self._clips:
+                self._clips.move_to_end(key)
+            return self._clips.get(key)
+
+    def _keep(self, key: tuple[int, str], clip: Clip) -> Clip:
+        with self._lock:
+            if key in self._clips:
+                return self._clips[key]
+            self._clips[key] = clip
+            self._held += clip.bytes
+            while self._held > self.limit and len(self._clips) > self.least:
+                gone, old = self._clips.popitem(last=False)
+                self._held -= old.bytes
+                self._reading.pop(gone, None)
         return clip
 
     def _read(self, span: Span) -> Clip:
@@ -143,7 +163,7 @@ class TrainingPairs(Dataset[Sample]):
         """Samples as a batch: each picture is decoded to its place there, and not moved again."""
         drawn = [self._draw(number) for number in numbers]
         count, size = 2 + self.consecutive, self.store.size
-        frames = _unfilled((len(numbers), count, size, size, 3))
+        frames = torch.empty((len(numbers), count, size, size, 3), dtype=torch.uint8)
         for images, (clip, positions, _, _) in zip(frames.numpy(), drawn, strict=True):
             self.store.pictures(images, clip, positions)
         return {
@@ -167,36 +187,6 @@ class TrainingPairs(Dataset[Sample]):
             positions.append(driving + int(driving + 1 in usable))
         change = self.augmentation.draw(rng)
         return clip, positions, self.augmentation.disturb(change.points(clip.points[positions]), rng), change
-
-
-@dataclass(frozen=True)
-class WholeBatches(Dataset[Sample]):
-    """Training pairs for a loader that takes a batch at once; its collate_fn must be `as_it_is`."""
-
-    pairs: TrainingPairs
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, number: int) -> Sample:
-        return self.pairs[number]
-
-    def __getitems__(self, numbers: Sequence[int]) -> Sample:
-        """What torch's loaders look for."""
-        return self.pairs.batch(numbers)
-
-
-def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - of whatever make
-    """A batch that is one already."""
-    return batch
-
-
-def _unfilled(shape: tuple[int, ...]) -> Tensor:
-    """Bytes of this shape; in a loading process of memory that the training process sees too, as torch's collate."""
-    if torch.utils.data.get_worker_info() is None:
-        return torch.empty(shape, dtype=torch.uint8)
-    shared = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
-    return torch.empty(0, dtype=torch.uint8).set_(shared).view(shape)
 
 
 class ValidationPairs(Dataset[Sample]):
