@@ -7,7 +7,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 OLD_PYTHON := "s2d needs Python 3.10 or newer; name one, as in: make PYTHON=python3.11 test"
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint format demo clean
+.PHONY: help install test lint docs format demo clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -15,7 +15,7 @@ help:  ## this list
 install: .venv/installed  ## make .venv with the package and the tools for its development
 	@echo "Installed. Call $(BIN)/s2d, or 'source .venv/bin/activate' once and then s2d"
 
-test: lint  ## lint, then all tests, doctests and notebooks
+test: lint docs  ## lint, the documentation, then all tests, doctests and notebooks
 	$(BIN)/pytest $(if $(NOTEBOOKS),--nbmake s2d tests $(NOTEBOOKS))
 
 lint: .venv/installed  ## ruff, mypy --strict, the direction of imports
@@ -23,6 +23,9 @@ lint: .venv/installed  ## ruff, mypy --strict, the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: .venv/installed  ## the documentation, in docs/_build/html/index.html; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
 
 format: .venv/installed  ## let ruff lay out the code
 	$(BIN)/ruff check --fix .
@@ -32,7 +35,7 @@ demo: .venv/installed  ## the whole path on a built-in sample, ending in demo/in
 	$(BIN)/s2d demo --out demo
 
 clean:  ## remove .venv and everything that was built, trained or cached in this folder
-	rm -rf .venv build dist demo runs lightning_logs wandb .*_cache .hypothesis
+	rm -rf .venv build dist demo runs lightning_logs wandb .*_cache .hypothesis docs/_build docs/notebooks
 
 # Three things that fresh machines lack: a Python that can make environments with pip inside (Debian packs it apart: the
 # machine's own pip then brings one), a pip that is not years old, and the windowing libraries that OpenCV asks for

@@ -29,7 +29,7 @@ from s2d.shards.reader import Dataset, open_dataset
 FULL = "full"
 SWITCHES: dict[str, dict[str, object]] = {
     FULL: {},
-    "no-prior": {"model.animator.prior": False},
+    "no-prior": {"model.animator.prior": False, "model.animator.residual_reach": 1.0},  # it must reach everywhere
     "no-pupils": {"model.animator.pupils": False},
     "no-residual": {"model.animator.residual": False},
     "no-masks": {"model.animator.masks": False},

@@ -3,7 +3,8 @@
     python benchmarks/detectors.py --media FOLDER [--detectors mesh dlib] [--every 10]
 
 FOLDER holds annotated/*.pts beside their pictures, stills/ and clips/. Errors are in percent of the distance between
-the outer eye corners. Times are medians of the processor's time (one thread) for one face in 512 x 512 pixels.
+the outer eye corners. Times are medians of the processor's time (one thread) for one face in 512 x 512 pixels:
+"total" searched for in the frame, "followed" from the frame before.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import skimage.data
 from s2d.geometry import Array, Floats, Image
 from s2d.images import read_image
 from s2d.landmarks import layout
-from s2d.landmarks.detectors.base import Detector, Face
+from s2d.landmarks.detectors.base import Detector, Face, for_shot
 from s2d.landmarks.detectors.factory import NAMES, make_detector
 from s2d.landmarks.detectors.mesh import FOUND, MeshDetector
 from s2d.video import VideoReader
@@ -104,15 +105,19 @@ def milliseconds(call: Callable[[], object], repeat: int = 40) -> float:
 
 def times(detector: Detector, image: Image) -> dict[str, float]:
     """Milliseconds per frame; for the mesh detector also of its stages."""
-    taken = {"total": milliseconds(lambda: detector.detect([image]))}
+    following = for_shot(detector)
+    taken = {
+        "total": milliseconds(lambda: detector.detect([image])),
+        "followed": milliseconds(lambda: following.detect([image])),
+    }
     if isinstance(detector, MeshDetector):
         from s2d.landmarks.detectors.mesh import _region_of_found
 
         region = _region_of_found(detector._near.find(image, FOUND)[0])
-        fit = detector._pass(image, region)
+        fit = detector.look(image, region)
         taken["find_near"] = milliseconds(lambda: detector._near.find(image, FOUND))
         taken["find_far"] = milliseconds(lambda: detector._far.find(image, FOUND))
-        taken["mesh_pass"] = milliseconds(lambda: detector._pass(image, region))
+        taken["mesh_pass"] = milliseconds(lambda: detector.look(image, region))
         taken["both_eyes"] = milliseconds(lambda: detector._face(image, fit))
     return taken
 

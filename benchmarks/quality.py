@@ -88,6 +88,10 @@ def letterboxed(frame: Image) -> Image:
     return np.pad(frame, ((frame.shape[0] // 8,) * 2, (0, 0), (0, 0)))
 
 
+def mirrored(frame: Image) -> Image:
+    return frame[:, ::-1]
+
+
 def brighter(frame: Image) -> Image:
     return np.clip(frame * 1.15 + 8, 0, 255).astype(np.uint8)
 
@@ -98,6 +102,8 @@ COPIES: dict[str, tuple[Callable[[Image], Image], float | None, int]] = {
     "15 frames/s": (np.asarray, 15, 23),
     "letterboxed": (letterboxed, None, 28),
     "brighter": (brighter, None, 23),
+    "mirrored": (mirrored, None, 23),
+    "mirrored, half size, 15 frames/s, crf 33": (lambda frame: mirrored(halved(frame)), 15, 33),
     "half size, 20 frames/s, letterboxed, crf 33": (lambda frame: letterboxed(halved(frame)), 20, 33),
 }
 

@@ -1,12 +1,13 @@
 """Ten thousand tiny videos: how soon the first is begun, and what the run's memory does; prints one JSON object.
 
     python benchmarks/scale.py --videos 10000
+    python benchmarks/scale.py --videos 100000 --begin-only
 
 The path is that of `s2d curate` with two workers, but for the detector: the workers have one that finds the same face
 in every frame and costs nothing, since it is the rest that is measured. One video in ten is long enough to be kept. The
 videos are copies of two files with a box of their own at the end, so that none is a duplicate; but so many have the
-same size that each must be hashed before the first is begun, which is the worst case. They all look alike, so near
-copies are looked for, as always, but kept.
+same size that each must be hashed to know that, which is the worst case. They all look alike, so near copies are looked
+for, as always, but kept.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -135,15 +137,41 @@ def measure(folder: Path, count: int, workers: int) -> dict[str, Any]:
     }
 
 
+class BegunError(Exception):
+    """The first video would have been given to a worker."""
+
+
+class Stopping:
+    """An executor that draws the first item, and ends the run there."""
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """See `s2d.curation.executors.Executor`."""
+        for item in items:
+            raise BegunError(item)
+        yield from ()
+
+
+def begin(folder: Path, count: int) -> dict[str, Any]:
+    """How soon the first of the videos is begun, without working on any."""
+    (folder / "in").mkdir()
+    make_videos(folder / "in", count)
+    started = time.perf_counter()
+    with suppress(BegunError):
+        pipeline.curate([folder / "in"], folder / "out", executor=Stopping())
+    return {"videos": count, "first_given_s": round(time.perf_counter() - started, 2)}
+
+
 def main() -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--begin-only", action="store_true", help="stop when the first video is begun")
     args = parser.parse_args()
     worker.VideoWorker = CheapWorker  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(measure(Path(folder), args.videos, args.workers)))
+        made = Path(folder)
+        print(json.dumps(begin(made, args.videos) if args.begin_only else measure(made, args.videos, args.workers)))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ td.words:not(:first-child) { min-width: 11rem; }
 .best { font-weight: 700; color: var(--best); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:last-child, td:last-child { padding-right: 0; }
 .words { text-align: left; white-space: normal; }
 pre { background: var(--tint); padding: .7rem .9rem; border-radius: 6px;
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem; }

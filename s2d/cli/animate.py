@@ -15,12 +15,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from s2d.cli.arguments import at_least
+from s2d.cli.arguments import add_detector, add_source, at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d animate`."""
-    parser.add_argument("--source", required=True, metavar="IMAGE", help="photo or painting; its largest face moves")
+    add_source(parser)
     parser.add_argument(
         "--face", type=at_least(1), default=1, metavar="N", help="another of its faces: 2 is the second largest"
     )
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--track", metavar="NAME", help="which face drives (default: the longest track)")
     parser.add_argument("--fps", type=float, metavar="F", help="frames a second of a .csv or .npy file (default: 25)")
-    parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
+    add_detector(parser)
 
 
 def run(args: argparse.Namespace) -> None:

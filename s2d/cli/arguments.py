@@ -1,4 +1,4 @@
-"""Types of arguments that several commands share."""
+"""Arguments, and types of them, that several commands share."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ def at_least(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return whole
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """`--source`: the picture that is moved."""
+    parser.add_argument("--source", required=True, metavar="IMAGE", help="photo or painting; its largest face moves")
+
+
+def add_detector(parser: argparse.ArgumentParser, default: str | None = "mesh") -> None:
+    """`--detector`; a `default` of None leaves it to settings from elsewhere, which end in mesh as well."""
+    parser.add_argument("--detector", default=default, metavar="NAME", help="landmark detector (default: mesh)")

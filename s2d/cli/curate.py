@@ -4,6 +4,9 @@ Every file below the inputs gets one outcome: kept, filtered or failed, with a r
 was stopped is finished by the same command, and new files are added by it. A video that takes too long, or too much
 memory, or that ends its worker process, has failed; the others go on.
 
+Of equal files, and of copies in another encoding, size, frame rate or letterbox, or mirrored, the first is kept. A
+video that is a part of another one, or is cropped, is not recognised as a copy.
+
 --executor ray runs the workers on a Ray cluster (pip install "s2d[ray]") and gives the same data set. All machines
 of the cluster must share the inputs and DIR, under the same paths: workers write to DIR/.staging.
 
@@ -28,7 +31,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from s2d.cli.arguments import at_least
+from s2d.cli.arguments import add_detector, at_least
 from s2d.cli.filters import add_filter_arguments
 from s2d.cli.recipes import add_recipe_arguments, check_inputs, described, recipe_tables
 from s2d.curation.config import MAX_CROP, MIN_CROP, CurationConfig, layered, read_settings
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("inputs", nargs="*", metavar="INPUT", help="video, or folder to search; INPUT/NAME/... gives the identity NAME")
     add("--out", required=True, metavar="DIR", help="folder of the data set, made or added to")
     add("--config", metavar="FILE", help="settings as YAML or JSON, see above; options given here go before them")
-    add("--detector", help="landmark detector (default: mesh)")
+    add_detector(parser, default=None)
     add("--workers", type=at_least(1), metavar="N", help="processes (default: one per usable processor core)")
     add("--timeout", type=at_least(1), default=3600, metavar="S", help="whole seconds for a video (default: 3600)")
     add("--memory-limit", type=at_least(1), default=8, metavar="GB", help="memory for a video, on Linux (default: 8)")
@@ -164,17 +167,23 @@ def _figures(videos: pd.DataFrame) -> tuple[int, int, int]:
 
 
 def _remarks(out: str, summary: Summary) -> list[str]:
-    remarks = []
-    if summary.changed:
-        first = summary.changed[0]
-        remarks.append(f"{len(summary.changed)} files have changed since they were curated (first: {first});")
-        remarks.append(f"{out} keeps what it has of them: curate them into another folder")
-    failed = summary.videos[summary.videos.video.isin(summary.changed) & (summary.videos.outcome == "failed")]
-    if len(failed):
-        remarks.append(f"{len(failed)} of them had failed or been missing: --retry failed works on these again")
-    old = len(summary.videos) - summary.new
+    videos, remarks = summary.videos, []
+    failed = set(videos.video[videos.outcome == "failed"])
+    again = [name for name in summary.changed if name in failed]
+    kept = [name for name in summary.changed if name not in failed]
+    if again:
+        has = f"{_files(len(again))} that failed earlier {'has' if len(again) == 1 else 'have'} changed"
+        remarks.append(f"{has} since (first: {again[0]}): --retry failed works on what failed again")
+    if kept:
+        has = f"{_files(len(kept))} {'has' if len(kept) == 1 else 'have'} changed since curated (first: {kept[0]})"
+        remarks.append(f"{has}: {out} keeps what it has of them, curate them into another folder")
     if summary.new == 0:
-        remarks.append(f"nothing to do: {out} has an outcome for all {old} files already")
+        remarks.append(f"nothing to do: {out} has an outcome for {_files(len(videos))} already")
     else:
-        remarks.append(f"{out}: {summary.new} files done now, {old} had been done before")
+        old = len(videos) - summary.new
+        remarks.append(f"{out}: {_files(summary.new)} done now, {old} had been done before")
     return remarks
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"

@@ -4,6 +4,7 @@ examples:
   s2d inspect DATASET
   s2d inspect DATASET --tracks      all of its tracks, not only the first 20
   s2d inspect DATASET/frames/part-0123456789abcdef.parquet --json
+  s2d inspect DATASET --json | jq .settings > settings.json      for `s2d curate --config settings.json`
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
 def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, Any]:
     """Figures of a data set as plain values, from its tables of videos and tracks."""
+    from s2d.curation.config import settings_of
     from s2d.curation.figures import seconds_of
     from s2d.shards.schema import OUTCOMES
 
@@ -49,6 +51,7 @@ def describe(metadata: dict[str, Any], videos: pd.DataFrame, tracks: pd.DataFram
     reasons = reasons.sort_values(["videos", "outcome", "reason"], ascending=[False, True, True])
     return {
         "metadata": metadata,
+        "settings": settings_of(metadata.get("config", {})),
         "videos": {name: int((videos.outcome == name).sum()) for name in OUTCOMES},
         "reasons": reasons.to_dict("records"),
         "filtered_tracks": _filtered_tracks(videos),
@@ -122,7 +125,8 @@ def _tables(path: str, result: dict[str, Any], all_tracks: bool) -> list[Table |
         keys = ("column", "q5", "q50", "q95", "unit")
         rows = [tuple(row[key] for key in keys) for row in result[name]]
         shown += [table(title, columns, rows)] if rows else []
-    return [*shown, table("Made by", ("", "setting"), _settings(result["metadata"]))]
+    settings = table("Settings, to be the same in what is added", ("", "setting"), _settings(result["settings"]))
+    return [*shown, settings, table("Made by", ("", ""), _metadata(result["metadata"]))]
 
 
 def _tracks_table(tracks: list[dict[str, Any]], most: int | None) -> list[Table | str]:
@@ -137,7 +141,15 @@ def _tracks_table(tracks: list[dict[str, Any]], most: int | None) -> list[Table 
     return shown
 
 
-def _settings(metadata: dict[str, Any]) -> list[tuple[str, str]]:
+def _settings(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """What `s2d curate` was asked for, each limit by itself."""
+    from s2d.curation.config import in_words
+
+    named = {**settings, **settings["filters"]}
+    return [(name, in_words(value)) for name, value in named.items() if name != "filters"]
+
+
+def _metadata(metadata: dict[str, Any]) -> list[tuple[str, str]]:
     """Metadata for people: what would fill the screen is only named."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
     return [(name, text if len(text) <= LONG else "long; --json prints it whole") for name, text in texts.items()]

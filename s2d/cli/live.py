@@ -10,16 +10,18 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from s2d.cli.arguments import add_detector, add_source, at_least
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d live`."""
-    parser.add_argument("--source", required=True, metavar="IMAGE", help="photo or painting; its largest face moves")
+    add_source(parser)
     driver = parser.add_mutually_exclusive_group()
-    driver.add_argument("--camera", type=int, default=0, metavar="N", help="number of the webcam (default: 0)")
+    driver.add_argument("--camera", type=at_least(0), default=0, metavar="N", help="number of the webcam (default: 0)")
     driver.add_argument("--driving", metavar="VIDEO", help="a file in place of the webcam")
     parser.add_argument("--out", metavar="MP4", help="write a video instead of showing a window")
     parser.add_argument("--model", metavar="FILE", help="file of s2d export, or a checkpoint; without: the prior")
-    parser.add_argument("--detector", default="mesh", help="landmark detector (default: mesh)")
+    add_detector(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from s2d.curation.pipeline import Summary
     from s2d.curation.recipes import Plan
+    from s2d.errors import UsageError
 
 NAMED = 5  # missing and unknown files that are named
 
@@ -30,7 +32,7 @@ class _ListRecipes(argparse.Action):
         from s2d.curation.recipes import built_in, load_recipe
 
         recipes = [load_recipe(path) for path in built_in().values()]
-        rows = [(recipe.name, recipe.about["title"], recipe.about["how_to_get"]) for recipe in recipes]
+        rows = [(recipe.name, recipe.about["title"], recipe.source) for recipe in recipes]
         emit({}, [table("Recipes", ("name", "data set", "how to get it"), rows)], as_json=False)
         parser.exit()
 
@@ -39,11 +41,26 @@ def check_inputs(args: argparse.Namespace) -> None:
     """Either inputs, or a recipe and its root; raises UsageError."""
     from s2d.errors import UsageError
 
-    if args.recipe is None and args.root is None and args.inputs:
-        return
-    if args.recipe is None or args.root is None or args.inputs:
-        why = "it takes videos or folders, or else --recipe with --root, not both"
-        raise UsageError("cannot tell what to curate", why, "see `s2d curate --help`")
+    if args.recipe is not None and (args.root is None or args.inputs):
+        raise _without_root(args)
+    if args.root is not None and args.recipe is None:
+        raise UsageError("cannot use --root", "it is the folder of a recipe", "add --recipe, see --list-recipes")
+    if not args.recipe and not args.inputs:
+        why, remedy = "no video or folder is given", f"s2d curate FOLDER --out {args.out}"
+        raise UsageError("cannot tell what to curate", why, f"{remedy}, or --recipe for a public data set")
+
+
+def _without_root(args: argparse.Namespace) -> UsageError:
+    """What the recipe's folder must look like, where it comes from, and how to give it."""
+    from s2d.curation.recipes import load_recipe
+    from s2d.errors import UsageError
+
+    recipe = load_recipe(args.recipe)
+    folder = args.root or (args.inputs[0] if len(args.inputs) == 1 else "FOLDER")
+    command = f"s2d curate --recipe {args.recipe} --root {shlex.quote(folder)} --out {shlex.quote(args.out)}"
+    why = "it needs its folder as --root, and no other inputs" if args.inputs else "it needs its folder as --root"
+    how = f". To get them: {recipe.source}" if recipe.source else ""
+    return UsageError(f"cannot use the recipe {recipe.name}", f"{why}, where {recipe.layout}{how}", f"then: {command}")
 
 
 def described(plan: Plan, summary: Summary) -> dict[str, Any]:

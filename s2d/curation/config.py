@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from s2d.curation.limits import Filters, parse_filters
+from s2d.curation.limits import DEFAULTS, LEAST, MOST, Filters, parse_filters
 from s2d.errors import S2DError, UsageError
 from s2d.landmarks.detectors.base import Detector
 from s2d.shards.schema import Provenance
 
 MIN_CROP, MAX_CROP = 16, 2048  # pixels
+NAMED = 4  # settings that a difference names
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,34 @@ def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
         wrong = next((filters for filters in (before, now) if not isinstance(filters, Mapping)), None)
         joined |= {**layer, "filters": {**before, **now} if wrong is None else wrong}  # `parse_filters` tells of it
     return joined
+
+
+def settings_of(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a configuration file has them, from the `config` in a data set's metadata: to make another like it.
+
+    >>> settings_of({"crop_size": 128, "measures": "3", "min_frames": 30.0})["filters"]["min_frames"]
+    30.0
+    """
+    limits = {name: value for name, value in stored.items() if name.startswith((LEAST, MOST))}
+    plain = {item.name: stored[item.name] for item in dataclasses.fields(CurationConfig) if item.name in stored}
+    return {**plain, "filters": {**dict.fromkeys(DEFAULTS), **limits}}
+
+
+def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """The first NAMED settings in which a data set and a run differ, each with both values; `off` where there is none.
+
+    >>> difference({"crop_size": 256, "min_frames": 15}, {"crop_size": 128, "min_frames": 15, "max_abs_yaw": 45.0})
+    'it was made with crop_size 256, this run has 128; with max_abs_yaw off, this run has 45.0'
+    """
+    differing = [name for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
+    said = [
+        f"with {name} {in_words(theirs.get(name))}, this run has {in_words(ours.get(name))}"
+        for name in differing[:NAMED]
+    ]
+    more = [f"and {len(differing) - NAMED} more differ"] if len(differing) > NAMED else []
+    return f"it was made {'; '.join([*said, *more])}"
+
+
+def in_words(value: object) -> str:
+    """A setting for people: a limit that is None is off."""
+    return "off" if value is None else value if isinstance(value, str) else json.dumps(value)

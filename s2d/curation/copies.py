@@ -1,11 +1,14 @@
 """Copies: videos that are, or look like, one that was kept before them.
 
-Most equal files are told before any work (`plan.settle_duplicates`). Here are told those behind URLs, clips of equal
+Most equal files are told before any work (`duplicates.py`). Here are told those behind URLs, clips of equal
 files, which would have tracks of the same names, and near copies, of which not a byte may be the same.
 
 Settled when a video is published, in the order of the inputs, so that neither the number of workers nor a run that was
-killed has a say. One comparison is a few machine words: 100,000 videos are compared with all before them in about a
-minute, which is nothing beside the days of their detection.
+killed has a say. One comparison is a few machine words: 100,000 videos are compared with all before them in about two
+minutes, which is nothing beside the days of their detection.
+
+What is not told: a video that holds another one, or a part of it. It has another duration, and its fingerprint is of
+all of it. To keep such from both sides of a split, give their files one identity (one folder).
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from s2d.curation.duplicates import DUPLICATE
 from s2d.curation.fingerprint import BITS, as_words, distances
 from s2d.curation.limits import Filters
-from s2d.curation.plan import DUPLICATE
 from s2d.curation.staging import Staged
 from s2d.shards.reader import finished_shards, read_part
 from s2d.shards.writer import part_path

@@ -262,7 +262,7 @@ def _histogram(
     together = np.concatenate([known, left_out])
     if not len(together):
         return None
-    edges = _edges(together)
+    edges = np.linspace(0, 1, BINS + 1) if unit == "0 to 1" and np.ptp(together) == 0 else _edges(together)
     least, q5, median, q95, most = np.quantile(known, (0, 0.05, 0.5, 0.95, 1)).tolist() if len(known) else [np.nan] * 5
     return Histogram(
         column=column,

@@ -3,8 +3,8 @@
 The video, without black bars, is shrunk to MOMENTS x SIDE x SIDE cells of luma; the bits are signs of low frequencies
 of its cosine transform in time and space (after Coskun, Sankur and Memon 2006, "Spatio-temporal transform based video
 hashing"). Two takes of one person in one place share what stands still, but not how things move, so most bits are about
-motion. A part of another video, a mirrored or an enlarged one is not recognised, nor is a still picture, which has no
-motion to go by.
+motion. A mirrored copy has the signs of odd frequencies in x turned round, so it is recognised, too. A part of another
+video, or an enlarged or cropped one, is not; nor is a still picture, which has no motion to go by.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ STILL = 8  # frequencies in x and y of what does not move
 MOVING = 6  # frequencies in x and y of what moves
 TEMPO = 8  # frequencies in time
 BITS = STILL**2 + TEMPO * MOVING**2
+# which bits turn round when left and right are exchanged: those of odd frequencies in x
+_ODD = np.concatenate([np.tile(np.arange(STILL) % 2, STILL), np.tile(np.arange(MOVING) % 2, TEMPO * MOVING)])
+MIRROR: Words = np.packbits(_ODD).view(np.uint32)
 
 
 class Thumbnails:
@@ -69,9 +72,14 @@ def as_words(fingerprint: str) -> Words:
 
 
 def distances(one: Words, others: Words) -> Array:
-    """Share of bits in which `one` (W,) differs from each of `others` (W, N): 0 the same, about 0.5 unrelated.
+    """Share of bits in which `one` (W,), or its mirror image if that is nearer, differs from each of `others` (W, N).
 
-    >>> distances(as_words("ff" * 8), np.stack([as_words("ff" * 8), as_words("0f" * 8)], axis=1))
-    array([0. , 0.5])
+    0 is the same, about 0.5 unrelated.
+
+    >>> face = as_words("0f" * (BITS // 8))
+    >>> distances(face, np.stack([face, ~face, face ^ MIRROR], axis=1))
+    array([0. , 0.5, 0. ])
     """
-    return np.asarray(np.bitwise_count(one[:, None] ^ others).sum(axis=0, dtype=np.uint16) / (32 * len(one)))
+    differing = one[:, None] ^ others
+    counts = [np.bitwise_count(bits).sum(axis=0, dtype=np.uint16) for bits in (differing, differing ^ MIRROR[:, None])]
+    return np.asarray(np.minimum(*counts) / (32 * len(one)))

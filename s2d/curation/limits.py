@@ -22,7 +22,11 @@ from s2d.shards.schema import TRACKS, VIDEOS
 
 LEAST, MOST = "min_", "max_"
 NEAR = 4  # names that an unknown one is answered with
-RANGES = {"0 to 1": (0.0, 1.0), "degree": (-180.0, 180.0), "count": (0.0, math.inf)}  # of a limit, by its column's unit
+MOST_BY_UNIT = {"0 to 1": 1.0, "degree": 180.0}  # that a limit may be; the least is 0, but for these:
+SIGNED = frozenset(
+    {"start_time", "end_time", "crop_left", "crop_top", "yaw_min", "yaw_max", "pitch_min", "pitch_max"}
+    | {"roll_min", "roll_max"}
+)
 
 # What a default refuses is of no use to anybody; whatever is a matter of taste is off until it is asked for.
 DEFAULTS: Mapping[str, float] = MappingProxyType(
@@ -33,9 +37,9 @@ DEFAULTS: Mapping[str, float] = MappingProxyType(
         # and a half second with less moves nothing to learn from. Photos that are panned or zoomed are told by
         # min_expression instead: 0.35 refuses all of these, but also 4 % of 2-second stretches of talk, so it is off.
         "min_motion": 0.3,
-        # By benchmarks/quality.py: copies of other encoding, size, rate or frame are below (77 of 78). Of two stretches
-        # of one recording 95 % are at 0.34 or more, the nearest at 0.16; other clips at 0.40 or more. A copy in two
-        # places leaks from a training into a test set.
+        # By benchmarks/quality.py: copies of other encoding, size, rate or frame, and mirrored ones, are below (103 of
+        # 104). Of two stretches of one recording 95 % are at 0.34 or more, the nearest at 0.16; other clips at 0.40 or
+        # more. A copy in two places leaks from a training into a test set. A part of another video is not told.
         "min_nearest_distance": 0.2,
     }
 )
@@ -181,7 +185,18 @@ def _limit(name: str, value: object) -> Limit:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise UsageError(asked, f"{value!r} is no number", f"give one: {field.metadata[b'description'].decode()}")
     unit = field.metadata[b"unit"].decode()
-    least, most = RANGES.get(unit, (-math.inf, math.inf))
+    least, most = value_range(field.name)
     if not least <= value <= most:
-        raise UsageError(asked, f"{value:g} is out of range, its unit is: {unit}", f"give {least:g} to {most:g}")
+        allowed = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+        raise UsageError(asked, f"{value:g} is out of range, its unit is: {unit}", f"give {allowed}")
     return Limit(field.name, float(value), name.startswith(LEAST))
+
+
+def value_range(column: str) -> tuple[float, float]:
+    """Least and most that a measured value can be, and so a limit of it.
+
+    >>> value_range("abs_yaw"), value_range("yaw_min"), value_range("face_px")
+    ((0.0, 180.0), (-180.0, 180.0), (0.0, inf))
+    """
+    most = MOST_BY_UNIT.get(columns()[column].metadata[b"unit"].decode(), math.inf)
+    return (-most if column in SIGNED else 0.0), most

@@ -8,18 +8,19 @@ groups of that order, and a later run carries on with the next.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2d import progress
-from s2d.curation.config import CurationConfig
+from s2d.curation.config import CurationConfig, difference
 from s2d.curation.copies import Copies
+from s2d.curation.duplicates import DUPLICATE, Duplicates, under_known_names
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.limits import Filters, parse_filters
-from s2d.curation.plan import Source, find_sources, settle_duplicates
+from s2d.curation.plan import Source, find_sources
 from s2d.curation.retry import Reopened, finish_exchange, reopen
 from s2d.curation.staging import Staged, Staging, claimed, staging_folder
 from s2d.errors import S2DError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VIDEOS_PER_SHARD = 64  # share a file
-KNOWN = ["video", "bytes", "sha256", "identity", "split", "span"]  # an older s2d has not written the last two
+KNOWN = ["video", "path", "bytes", "sha256", "reason", "identity", "split", "span"]  # an older s2d lacks the last two
 
 Work = Callable[[Source], str]
 
@@ -114,24 +115,27 @@ def run(
     out = staging.out
     finish_exchange(out, staging.folder)
     rows = _known_videos(out, staging.provenance)
+    sources = under_known_names(sources, rows)
     sides = [(row["identity"], row.get("split")) for row in rows]
     check_apart([*sides, *((source.identity, source.split) for source in sources)], f"cannot add to {out}")
-    known = {row["video"]: (row["bytes"], None if row.get("span") else row["sha256"]) for row in rows}
+    known = {row["video"]: (row["bytes"], _own_hash(row)) for row in rows}
     _remove_orphans(out)
     reopened = reopen(out, sources) if retry_failed else []
     again = {video for shard in reopened for video in shard.again}
     known = {video: facts for video, facts in known.items() if video not in again}
-    todo = settle_duplicates([source for source in sources if source.video not in known], known)
+    todo = [source for source in sources if source.video not in known]
+    todo.sort(key=lambda source: source.video not in again)  # what the data set has had goes before what is new
     staging.make()
     staging.keep_only(todo)
     copies = Copies(filters or parse_filters())
     copies.add_published(out)
-    new = _work_through(_groups(todo, reopened, per_shard), staging, copies, work, executor)
+    queue = _Queue(todo, _groups(todo, reopened, per_shard), Duplicates(todo, known), staging, copies)
+    queue.work_through(work, executor)
     staging.remove()
     changed = [source.video for source in sources if known.get(source.video, (source.bytes, ""))[0] != source.bytes]
     names = [source.video for source in sources]
     videos = open_dataset(out).videos().set_index("video").loc[names].reset_index()
-    return Summary(videos, new, changed)
+    return Summary(videos, len(todo) - queue.taken_over, changed)
 
 
 def _known_videos(out: Location, provenance: Provenance) -> list[dict[str, Any]]:
@@ -141,20 +145,17 @@ def _known_videos(out: Location, provenance: Provenance) -> list[dict[str, Any]]
         part = read_part(part_path(out, "videos", shard), KNOWN)
         metadata = read_metadata(part.schema)
         if metadata.get("config_hash") != provenance.config_hash:
-            why = _difference(metadata.get("config", {}), provenance.settings())
-            raise S2DError(f"cannot add to {out}", why, "give the same settings, or another --out")
+            why = difference(metadata.get("config", {}), provenance.settings())
+            raise S2DError(
+                f"cannot add to {out}", why, f"give the same (`s2d inspect {out}` shows them), or another --out"
+            )
         known += part.to_pylist()
     return known
 
 
-def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """The first setting that differs, in words."""
-    for name in sorted({*theirs, *ours}):
-        was, now = theirs.get(name), ours.get(name)
-        if was != now:
-            plain = isinstance(was, (int, float, str)) and isinstance(now, (int, float, str))
-            return f"it was made with {name} {was}, this run has {now}" if plain else f"it was made with another {name}"
-    return "it was made with other settings"
+def _own_hash(row: Mapping[str, Any]) -> str | None:
+    """Of a whole file that is no copy of another one."""
+    return None if row.get("span") or row["reason"] == DUPLICATE else row["sha256"]
 
 
 def _remove_orphans(out: Location) -> None:
@@ -188,51 +189,79 @@ def _groups(todo: Sequence[Source], reopened: Sequence[Reopened], per_shard: int
     return deque([*map(_Group, again, reopened), *map(_Group, parts)])
 
 
-def _work_through(groups: deque[_Group], staging: Staging, copies: Copies, work: Work, executor: Executor) -> int:
-    """Work on all videos and publish group after group, each as soon as it and those before it are complete.
+class _Queue:
+    """Videos on their way to the workers, and groups of them on their way to shards."""
 
-    What a stopped run has left in the staging folder is taken over. Returns the number of files that were left to do.
-    """
-    todo = [source for group in groups for source in group.sources]
-    taken_over = {source.video for source in todo if not source.settled and staging.load(source) is not None}
-    open_items = [source for source in todo if not source.settled and source.video not in taken_over]
-    unfinished = {source.video for source in open_items}
-    _publish_complete(groups, unfinished, staging, copies)
-    for source, result in progress.track(executor.map(work, open_items), "curating", len(open_items)):
-        if isinstance(result, Failure):
-            staging.store(source, source.row("failed", result.reason, result.detail), [])
-        unfinished.remove(source.video)
-        _publish_complete(groups, unfinished, staging, copies)
-    return len(todo) - len(taken_over)
+    def __init__(
+        self,
+        todo: Sequence[Source],
+        groups: deque[_Group],
+        duplicates: Duplicates,
+        staging: Staging,
+        copies: Copies,
+    ) -> None:
+        self._todo, self._groups, self._staging, self._copies = todo, groups, staging, copies
+        self._duplicates = duplicates
+        self._settled: dict[str, Source] = {}  # videos that needed no worker
+        self._unfinished = {source.video for source in todo}
+        self._clips = Counter(source.path for source in todo)  # that are left, by video
+        self.taken_over = 0
+        """Videos whose result a stopped run has left in the staging folder."""
 
+    def work_through(self, work: Work, executor: Executor) -> None:
+        """Work on all videos and publish group after group, each as soon as it and those before it are complete."""
+        for source in progress.track(self._finished(work, executor), "curating", len(self._todo)):
+            self._unfinished.remove(source.video)
+            self._clips[source.path] -= 1
+            if not self._clips[source.path]:
+                self._staging.forget_copy(source)
+            while self._groups and not any(one.video in self._unfinished for one in self._groups[0].sources):
+                self._publish(self._groups.popleft())
 
-def _publish_complete(groups: deque[_Group], unfinished: set[str], staging: Staging, copies: Copies) -> None:
-    while groups and not any(source.video in unfinished for source in groups[0].sources):
-        _publish(groups.popleft(), staging, copies)
+    def _finished(self, work: Work, executor: Executor) -> Iterator[Source]:
+        """The videos as their outcomes are known. Those that need no worker are told as the workers draw the next."""
+        at_once: deque[Source] = deque()
 
+        def drawn() -> Iterator[Source]:
+            for source in map(self._duplicates.settled, self._todo):
+                if source.settled:
+                    self._settled[source.video] = source
+                elif self._staging.load(source) is not None:
+                    self.taken_over += 1
+                else:
+                    yield source
+                    continue
+                at_once.append(source)
 
-def _publish(group: _Group, staging: Staging, copies: Copies) -> None:
-    """Join the staged results of a group into one shard. Memory: the frames of one track."""
-    results = [copies.settle(_result(source, staging)) for source in group.sources]
-    if group.replaces:
-        results = group.replaces.joined({str(result.video["video"]): result for result in results})
-    tracks = [row for result in results for row in result.tracks]
-    frames = (table for result in results for table in result.frame_tables())
-    videos = [result.video for result in results]
-    shard = make_shard(staging.provenance, videos, tracks, frames, staging.folder)
-    if group.replaces:
-        group.replaces.exchange(shard, staging.folder)
-    else:
-        publish_shard(staging.out, shard, staging.folder)
-    staging.discard(group.sources)
+        for source, result in executor.map(work, drawn()):
+            if isinstance(result, Failure):
+                self._staging.store(source, source.row("failed", result.reason, result.detail), [])
+            yield source
+            while at_once:
+                yield at_once.popleft()
+        yield from at_once
 
+    def _publish(self, group: _Group) -> None:
+        """Join the staged results of a group into one shard. Memory: the frames of one track."""
+        results = [self._copies.settle(self._result(source)) for source in group.sources]
+        if group.replaces:
+            results = group.replaces.joined({str(result.video["video"]): result for result in results})
+        tracks = [row for result in results for row in result.tracks]
+        frames = (table for result in results for table in result.frame_tables())
+        videos = [result.video for result in results]
+        shard = make_shard(self._staging.provenance, videos, tracks, frames, self._staging.folder)
+        if group.replaces:
+            group.replaces.exchange(shard, self._staging.folder)
+        else:
+            publish_shard(self._staging.out, shard, self._staging.folder)
+        self._staging.discard(group.sources)
 
-def _result(source: Source, staging: Staging) -> Staged:
-    if source.settled:
-        return Staged(source.row(*source.settled), [], staging.frames_path(source))
-    staged = staging.load(source)
-    if staged is None:
-        raise S2DError(
-            f"cannot find the result of {source.video}", f"it was removed from {staging.folder}", "run again"
-        )
-    return staged
+    def _result(self, source: Source) -> Staged:
+        settled = self._settled.get(source.video)
+        if settled and settled.settled:
+            return Staged(settled.row(*settled.settled), [], self._staging.frames_path(settled))
+        staged = self._staging.load(source)
+        if staged is None:
+            where = self._staging.folder
+            raise S2DError(f"cannot find the result of {source.video}", f"it was removed from {where}", "run again")
+        return staged

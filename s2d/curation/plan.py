@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from s2d.curation.clip import Clip
 from s2d.errors import S2DError
-from s2d.files import file_sha256
 from s2d.storage import Location, Remote, location, reaching
 
 # fmt: off
@@ -23,7 +21,6 @@ VIDEO_EXTENSIONS = (
 # fmt: on
 NOT_A_VIDEO = "not a video by its extension"
 UNREADABLE = "cannot be read"
-DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True)
@@ -48,16 +45,21 @@ class Source:
     @property
     def stem(self) -> str:
         """Short name for its tracks: the file's without extension, and the clip's range."""
-        return _utf8(Path(self.path).stem) + (f"#{self.clip.label}" if self.clip else "")
+        return utf8(Path(self.path).stem) + (f"#{self.span}" if self.clip else "")
+
+    @property
+    def span(self) -> str | None:
+        """The range of the clip in words; None for a whole file."""
+        return self.clip.label if self.clip else None
 
     def row(self, outcome: str, reason: str = "", detail: str = "", **facts: Any) -> dict[str, Any]:  # noqa: ANN401
         """A row of the videos table; `facts` are further columns of it."""
         row: dict[str, Any] = {
             "video": self.video,
-            "path": _utf8(self.path),
+            "path": utf8(self.path),
             "identity": self.identity,
             "split": self.split,
-            "span": self.clip.label if self.clip else None,
+            "span": self.span,
             "sha256": self.sha256,
             "bytes": self.bytes,
             "outcome": outcome,
@@ -79,15 +81,19 @@ def find_sources(inputs: Iterable[str | Path], out: Location) -> list[Source]:
 
     A file whose extension is not one of VIDEO_EXTENSIONS is listed too, with its outcome settled: failed; and so is a
     folder below an input that cannot be read. Raises S2DError for an input that does not exist, is empty or cannot be
-    read, and when two inputs would give two files one name.
+    read, and when two inputs would give two files one name. A file that is listed by two inputs counts once, as in the
+    first.
     """
+    listed = [(given, source) for given in inputs for source in _sources_of(location(given), out)]
+    once: dict[str, tuple[str | Path, Source]] = {}
+    for place, pair in zip(real_paths(source.path for _, source in listed), listed, strict=True):
+        once.setdefault(place, pair)
     found: dict[str, Source] = {}
-    for given in inputs:
-        for source in _sources_of(location(given), out):
-            other = found.setdefault(source.video, source)
-            if other is not source and not _same_file(other.path, source.path):
-                why = f"{other.path} and {source.path} would both be called {source.video}"
-                raise S2DError(f"cannot curate {given}", why, "give the folder that holds both, or use another --out")
+    for given, source in once.values():
+        other = found.setdefault(source.video, source)
+        if other is not source and not _same_file(other.path, source.path):
+            why = f"{other.path} and {source.path} would both be called {source.video}"
+            raise S2DError(f"cannot curate {given}", why, "give the folder that holds both, or use another --out")
     return list(found.values())
 
 
@@ -171,16 +177,16 @@ def _named(path: Path | Found, name: Path) -> Source:
 
 def source_of(path: Path | Found, name: str, identity: str) -> Source:
     """A file as a source; one that cannot be read or is no video has its outcome settled."""
-    video, identity = _utf8(name), _utf8(identity)
+    video, identity = utf8(name), utf8(identity)
     if isinstance(path, Found):
         return _settled_by_name(Source(video, str(path.place), identity, path.bytes, path.modified_ns), path.place)
     try:
         status = path.stat()
     except OSError as error:
-        settled = ("failed", UNREADABLE, f"cannot read {_utf8(str(path))}: {error.strerror}")
+        settled = ("failed", UNREADABLE, f"cannot read {utf8(str(path))}: {error.strerror}")
         return Source(video, str(path), identity, 0, 0, settled=settled)
     if stat.S_ISDIR(status.st_mode):
-        settled = ("failed", UNREADABLE, f"cannot read the folder {_utf8(str(path))}: check its permissions")
+        settled = ("failed", UNREADABLE, f"cannot read the folder {utf8(str(path))}: check its permissions")
         return Source(video, str(path), identity, 0, 0, settled=settled)
     return _settled_by_name(Source(video, str(path), identity, status.st_size, status.st_mtime_ns), path)
 
@@ -191,40 +197,28 @@ def _settled_by_name(source: Source, path: Location) -> Source:
     return replace(source, settled=("failed", NOT_A_VIDEO, f"{path.suffix or path.name} is no extension of a video"))
 
 
-def _utf8(text: str) -> str:
+def utf8(text: str) -> str:
     """File names that are no UTF-8, made writable: their odd bytes as backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def real_paths(paths: Iterable[str]) -> list[str]:
+    """The same paths however they were spelt: their folders resolved, each once; URLs as they are.
+
+    >>> real_paths(["/a/../b/c.mp4", "memory://b/c.mp4"])
+    ['/b/c.mp4', 'memory://b/c.mp4']
+    """
+    folders: dict[str, str] = {}
+    found = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if "://" not in path:
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            path = os.path.join(folders[folder], name)
+        found.append(path)
+    return found
+
+
 def _same_file(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def settle_duplicates(sources: Sequence[Source], known: Mapping[str, tuple[int, str | None]]) -> list[Source]:
-    """The same sources, where what repeats the content of an earlier one is settled: filtered, as a duplicate.
-
-    `known` names the videos of the data set with size and sha256. Only files of equal size are hashed here. Clips, and
-    files behind URLs, which would all have to be fetched for it before the first is begun, are left as they are: of
-    those that are kept, `Copies` tells the duplicates.
-    """
-    sizes = Counter(source.bytes for source in sources if _may_be_hashed(source))
-    sizes.update(size for size, sha256 in known.values() if sha256)
-    first = {sha256: video for video, (_, sha256) in known.items() if sha256}
-    return [_settled_if_known(source, first) if sizes[source.bytes] > 1 else source for source in sources]
-
-
-def _may_be_hashed(source: Source) -> bool:
-    return not (source.settled or source.clip) and isinstance(location(source.path), Path)
-
-
-def _settled_if_known(source: Source, first: dict[str, str]) -> Source:
-    if not _may_be_hashed(source):
-        return source
-    try:
-        source = replace(source, sha256=file_sha256(source.path))
-    except S2DError:
-        return source  # the worker will say the same of it, as the video's outcome
-    original = first.setdefault(str(source.sha256), source.video)
-    if original == source.video:
-        return source
-    return replace(source, settled=("filtered", DUPLICATE, f"same content as {original}"))

@@ -14,10 +14,10 @@ import numpy as np
 from s2d.geometry import Array, Floats, Image, apply, similarity_fit
 from s2d.landmarks import expression, layout
 from s2d.landmarks.alignment import Aligned
-from s2d.landmarks.jitter import acceleration
 from s2d.landmarks.tracking import Track
+from s2d.landmarks.trembling import acceleration
 
-VERSION = "3"  # changes with every change of a measure, so that no data set holds both
+VERSION = "4"  # changes with every change of a measure, so that no data set holds both
 CELLS = 16  # across the crop, to see motion by
 PATCH = 112  # pixels; every face is measured at this size, so that measures do not depend on the size of the video
 FLAT = 1e-4  # variance of luma below which a picture has no content to be sharp: half a grey level, squared, and more

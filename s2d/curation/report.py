@@ -46,6 +46,7 @@ td.reason { width: 70%; min-width: 8rem; overflow-wrap: anywhere; }
 .charts { grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
 .charts figure { margin: .6rem 0; min-width: 0; }
 .charts h3 { margin: 0; overflow-wrap: anywhere; }
+h3 small { display: block; color: var(--soft); font-weight: 400; }
 .two { grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); align-items: start; }
 .two figure { max-width: 34rem; margin: .6rem 0; } .two > div { min-width: 0; }
 .sides { grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); }
@@ -62,6 +63,7 @@ article:target { outline: 2px solid var(--best); outline-offset: 6px; }
 @media (max-width: 50rem) { .tiles { grid-template-columns: repeat(2, 1fr); } }
 @media (max-width: 30rem) { .files th { display: none; } .files td { display: block; width: auto; }
   .files td:first-child { border: none; padding-bottom: 0; } .files td + td { color: var(--soft); padding-top: 0; }
+  th, td { padding-right: .55rem; font-size: .9rem; } td.reason { min-width: 6.5rem; }
   .strip { grid-template-columns: repeat(2, 1fr); } body { padding: 1.2rem .9rem 3rem; } }
 """
 )
@@ -172,7 +174,8 @@ def _reasons(page: Page, reasons: Sequence[Mapping[str, Any]]) -> None:
     """Reasons with counts, shares and bars: a table that is its own chart."""
     if not reasons:
         return
-    page.section("Why files were not kept", "Filtered files were read and measured; failed ones could not be read.")
+    says = "Filtered files were read and measured; failed ones could not be read, or took too much time or memory."
+    page.section("Why files were not kept", says)
     largest = max(row["share"] for row in reasons)
     lines = "".join(
         f'<tr><td class="words"><span class="key {row["outcome"]}"></span>{row["outcome"]}</td>'
@@ -252,14 +255,15 @@ def _spreads(page: Page, histograms: Sequence[Mapping[str, Any]], of: str) -> No
 
 def _spread(row: Mapping[str, Any], of: str, size: tuple[int, int] = SMALL) -> str:
     series = {"kept": row["kept"]} | ({"filtered": row["filtered"]} if any(row["filtered"]) else {})
-    unit = f" [{row['unit']}]" if row["unit"] not in ("", "1", "count") else ""
+    unit = row["unit"] if row["unit"] not in ("", "1", "count") else "\N{NO-BREAK SPACE}"  # charts stand in line
     notes = [_range(row), f"{row['missing']:,} without a value" if row["missing"] else ""]
     if row["limits"]:
         notes.append(f"limit {' and '.join(map(short, row['limits']))}, {sum(row['filtered']):,} left out")
     label = f"Histogram of {row['column']}: {'; '.join(filter(None, notes))}"
     chart = charts.histogram(series, row["edges"], label, limits=row["limits"], unit=of, size=size)
     words = html.escape(f"{_sentence(row['description'])} {_sentence('; '.join(filter(None, notes)))}")
-    return f"<figure><h3>{html.escape(row['column'] + unit)}</h3>{chart}<figcaption>{words}</figcaption></figure>"
+    title = f"<h3>{html.escape(row['column'])} <small>{html.escape(unit)}</small></h3>"
+    return f"<figure>{title}{chart}<figcaption>{words}</figcaption></figure>"
 
 
 def _range(row: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2d.curation.plan import DUPLICATE, Source
+from s2d.curation.duplicates import DUPLICATE
+from s2d.curation.plan import Source
 from s2d.curation.staging import Staged
 from s2d.files import sync, whole_file
 from s2d.shards.reader import finished_shards, read_part

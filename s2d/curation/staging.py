@@ -100,24 +100,28 @@ class Staging:
         """Where the frames of this video go while they are being made, and stay."""
         return self.folder / f"{self._key(source)}.frames"
 
-    @contextmanager
-    def at_hand(self, source: Source) -> Iterator[Path]:
-        """The video as a file of this machine: itself, or a copy of what its URL names, for as long as it is needed.
+    def at_hand(self, source: Source) -> Path:
+        """The video as a file of this machine: itself, or a copy of what its URL names.
 
-        A copy stands in the staging folder, where it is cleared away even if its worker is killed. Raises S2DError when
-        the video cannot be read, WriteError when there is no room for it.
+        A copy stands in the staging folder until `forget_copy`, for all clips of that video: it is fetched by the first
+        that is worked on while others wait, and anew if its worker is killed on the way. Raises S2DError when the
+        video cannot be read, WriteError when there is no room for it.
         """
         place = location(source.path)
         if isinstance(place, Path):
-            yield place
-            return
-        copy = self._copy(source)
-        try:
-            with writing(copy):
-                fetch(place, copy)
-            yield copy
-        finally:
-            copy.unlink(missing_ok=True)
+            return place
+        copy, partial, lock = self._copies(source)
+        with writing(copy), lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if not copy.exists():
+                fetch(place, partial)
+                partial.replace(copy)
+        return copy
+
+    def forget_copy(self, source: Source) -> None:
+        """Remove the copy of a video behind a URL: its last clip has been worked on."""
+        for path in self._copies(source):
+            path.unlink(missing_ok=True)
 
     def store(self, source: Source, video: Row, tracks: Sequence[Row]) -> None:
         """Declare a video finished; its frames stand in `frames_path` by now. Raises WriteError."""
@@ -143,12 +147,14 @@ class Staging:
         for source in sources:
             self._entry(source).unlink(missing_ok=True)
             self.frames_path(source).unlink(missing_ok=True)
-            self._copy(source).unlink(missing_ok=True)
 
     def keep_only(self, sources: Iterable[Source]) -> None:
         """Remove whatever a killed run has left that belongs to none of these videos."""
+        left = list(self.folder.iterdir())
+        if not left:  # as always but after a kill: a hundred thousand names would cost a second
+            return
         wanted = {path.name for source in sources for path in (self._entry(source), self.frames_path(source))}
-        for path in self.folder.iterdir():
+        for path in left:
             if path.name not in wanted:
                 path.unlink()
 
@@ -159,11 +165,18 @@ class Staging:
     def _entry(self, source: Source) -> Path:
         return self.folder / f"{self._key(source)}.json"
 
-    def _copy(self, source: Source) -> Path:
-        return self.folder / f"{self._key(source)}.copy{PurePosixPath(source.path).suffix}"
+    def _copies(self, source: Source) -> tuple[Path, Path, Path]:
+        """The copy, the copy in the making, and the lock of who makes it."""
+        key = _digest([source.path, source.bytes, source.modified_ns])
+        copy, partial, lock = (self.folder / f"{key}.{kind}" for kind in ("copy", "partial", "lock"))
+        return copy.with_name(copy.name + PurePosixPath(source.path).suffix), partial, lock
 
     def _key(self, source: Source) -> str:
         file = [source.video, source.path, source.bytes, source.modified_ns]
         said = [source.identity, source.split, astuple(source.clip) if source.clip else None]  # recipes are mended, too
         what: list[Any] = [self.provenance.config_hash, *file, *said]
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+        return _digest(what)
+
+
+def _digest(what: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -14,9 +14,9 @@ from s2d.errors import S2DError
 from s2d.geometry import Crop, Image, square_crop
 from s2d.images import decode_jpeg, encode_jpeg
 from s2d.landmarks.draw import draw_landmarks
-from s2d.landmarks.jitter import stabilise
 from s2d.landmarks.layout import LEFT_EYE_OUTER
 from s2d.landmarks.palette import COLOURS, bright
+from s2d.landmarks.trembling import stabilise
 from s2d.page import embedded
 from s2d.shards.reader import Dataset, TrackFrames
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class VideoWorker:
 
     config: CurationConfig
     staging: Staging
+    _file: _File | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def detector(self) -> Detector:
@@ -62,9 +63,33 @@ class VideoWorker:
         detector = self.detector
         frames, provenance = self.staging.frames_path(source), self.staging.provenance
         with whole_file(frames) as path, FramesWriter(path, provenance) as writer:
-            row, tracks = _Video(source, self.config, detector, writer).judge(self.staging)
+            row, tracks = _Video(source, self.config, detector, writer).judge(self._opened)
         self.staging.store(source, row, tracks)
         return str(row["outcome"])
+
+    def _opened(self, source: Source) -> _File:
+        """The file of `source`; the one of the clip before, if that was of the same video."""
+        path = self.staging.at_hand(source)
+        which = path, source.bytes, source.modified_ns
+        if self._file is None or self._file.which != which or source.clip is None:
+            self._file = _File(which)
+        return self._file
+
+
+@dataclass
+class _File:
+    """A video file, hashed and indexed once for all clips of it that are worked on in a row."""
+
+    which: tuple[Path, int, int]
+    """Path, size and time of change."""
+
+    @cached_property
+    def sha256(self) -> str:
+        return file_sha256(self.which[0])
+
+    @cached_property
+    def reader(self) -> VideoReader:
+        return VideoReader(self.which[0], KEPT_BYTES)
 
 
 class _Video:
@@ -76,11 +101,10 @@ class _Video:
         self._kept: list[dict[str, Any]] = []
         self._refused: list[tuple[Track, Refusal]] = []
 
-    def judge(self, staging: Staging) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def judge(self, opened: Callable[[Source], _File]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The video's row and the rows of its tracks, whose frames have been written; a broken video has none."""
         try:
-            with staging.at_hand(self._source) as path:
-                return self._judged(path), self._kept
+            return self._judged(opened(self._source)), self._kept
         except WriteError:
             raise
         except S2DError as error:
@@ -89,19 +113,19 @@ class _Video:
             reason, detail = type(error).__name__, _where(error)
         return self._source.row("failed", reason, detail, **self._facts), []
 
-    def _judged(self, path: Path) -> dict[str, Any]:
-        self._facts["sha256"] = self._source.sha256 or file_sha256(path)
-        with VideoReader(path, KEPT_BYTES) as reader:
-            first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
-            self._facts |= _about(reader, first, stop)
+    def _judged(self, file: _File) -> dict[str, Any]:
+        self._facts["sha256"] = self._source.sha256 or file.sha256
+        reader = file.reader
+        first, stop = self._source.clip.frames(reader.times) if self._source.clip else (0, len(reader))
+        self._facts |= _about(reader, first, stop)
+        refusal = self._config.filters.of_videos.refused(self._facts)
+        if refusal is None:
+            found = self._find(reader, first, stop)
             refusal = self._config.filters.of_videos.refused(self._facts)
-            if refusal is None:
-                found = self._find(reader, first, stop)
-                refusal = self._config.filters.of_videos.refused(self._facts)
-            if refusal is not None:
-                return self._filtered(refusal)
-            for track in found.tracks:
-                self._take(track, reader)
+        if refusal is not None:
+            return self._filtered(refusal)
+        for track in found.tracks:
+            self._take(track, reader)
         return self._verdict(found)
 
     def _find(self, reader: VideoReader, first: int, stop: int) -> FoundTracks:

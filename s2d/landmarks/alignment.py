@@ -2,7 +2,7 @@
 
 For each track, the points x minimise
 
-    sum w_d(t,k) rho(|x(t,k) - d(t,k)|)  +  sum over steps s = 1, 3 of w_s(t,k) |x(t+s,k) - x(t,k) - f_s(t,k)|^2
+    sum w_d(t,k) rho(|x(t,k) - d(t,k)|)  +  sum over steps s = 1, 6 of w_s(t,k) |x(t+s,k) - x(t,k) - f_s(t,k)|^2
         +  sum w_a(t,k) |x(t-1,k) - 2 x(t,k) + x(t+1,k)|^2
 
 with detections d and optical flow f, all in a crop that follows the head. A detection is right on average but trembles;
@@ -50,7 +50,7 @@ class AlignmentParameters:
     """What becomes of the flow."""
     sigma: float = 1.0
     """Smoothing over time, in frames, of the detections where they only say where to look."""
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     """Changes with every change of the method that its parameters do not show."""
 
     def as_dict(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from s2d.errors import S2DError
 from s2d.geometry import Array, Float32, Floats, Image
 from s2d.landmarks import jitter, layout
 from s2d.landmarks.alignment import align
-from s2d.landmarks.detectors.base import Detector, Face
+from s2d.landmarks.detectors.base import Detector, Face, for_shot
 from s2d.landmarks.detectors.given import GivenLandmarks
 from s2d.landmarks.extract import find_tracks, track_frames
 from s2d.landmarks.filters import Filter, MovingAverage, OneEuro, RauchTungStriebel, SavitzkyGolay
@@ -317,11 +317,15 @@ class _Timed:
     def __init__(self, detector: Detector, dropped: npt.NDArray[np.bool_] | None) -> None:
         self.name, self.version = detector.name, detector.version
         self.seconds = 0.0
-        self._detector, self._dropped, self._seen = detector, dropped, 0
+        self._detector, self._following, self._dropped, self._seen = detector, detector, dropped, 0
+
+    def follow(self) -> _Timed:
+        self._following = for_shot(self._detector)
+        return self
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
         started = time.perf_counter()
-        faces = self._detector.detect(frames)
+        faces = self._following.detect(frames)
         self.seconds += time.perf_counter() - started
         if self._dropped is not None:
             lost = self._dropped[self._seen : self._seen + len(frames)]

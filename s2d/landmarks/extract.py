@@ -6,7 +6,7 @@ crop is known only when the track is. Both stream: no more than a batch of frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from s2d import progress
 from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.landmarks.alignment import Aligned, AlignmentParameters, align
-from s2d.landmarks.detectors.base import Detector, Face
+from s2d.landmarks.detectors.base import Detector, Face, for_shot
 from s2d.landmarks.tracking import MARGIN, Track, build_tracks
-from s2d.video import ShotDetector, VideoReader, shots
+from s2d.video import VideoReader, shots, with_starts
 
 MIN_FRAMES = 5  # a face that is found less often is a chance, unless somebody asks for it
 
@@ -54,25 +54,37 @@ def find_tracks(
     Only frames `first` to `stop` - 1 are read (default: all); frame numbers and times stay those of the video.
     `look` is shown each of them as it passes. Raises S2DError when they do not all decode.
     """
-    scenes = ShotDetector()
-    detections: list[list[Face]] = []
-    waiting: list[Image] = []
     times = reader.times[first:stop]
     frames = progress.track(reader.frames(first, stop), f"finding faces in {Path(reader.path).name}", len(times))
-    for index, frame in enumerate(frames):
-        scenes.update(index, frame)
-        if look is not None:
-            look(frame)
-        waiting.append(frame)
-        if len(waiting) == batch:
-            detections += detector.detect(waiting)
-            waiting = []
-    detections += detector.detect(waiting) if waiting else []
-    ranges = shots(scenes.cuts(), len(detections))
+    detections, starts = _detect(frames if look is None else _shown(frames, look), detector, batch)
+    ranges = shots(starts, len(detections))
     found = build_tracks(detections, times, ranges, min_frames=min_frames, max_seconds=max_seconds, margin=margin)
     with_face = sum(bool(faces) for faces in detections)
     kept = [replace(track, frames=track.frames + first) for track in found.kept]
     return FoundTracks(kept, len(detections), with_face, len(ranges), found.dropped)
+
+
+def _detect(frames: Iterable[Image], detector: Detector, batch: int) -> tuple[list[list[Face]], list[int]]:
+    """Faces of each frame, and the frames that shots begin with. No shot has any influence on another."""
+    detections: list[list[Face]] = []
+    starts: list[int] = []
+    waiting: list[Image] = []
+    following = detector
+    for frame, starts_shot in with_starts(frames):
+        if waiting and (starts_shot or len(waiting) == batch):
+            detections += following.detect(waiting)
+            waiting = []
+        if starts_shot:
+            starts.append(len(detections))
+            following = for_shot(detector)
+        waiting.append(frame)
+    return detections + (following.detect(waiting) if waiting else []), starts
+
+
+def _shown(frames: Iterable[Image], look: Callable[[Image], None]) -> Iterator[Image]:
+    for frame in frames:
+        look(frame)
+        yield frame
 
 
 def extract_tracks(

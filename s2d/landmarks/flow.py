@@ -38,8 +38,10 @@ class FlowParameters:
     """Distance of DIS's 8 x 8 patches, in pixels of the finest level: as exact as the preset's 4, a third faster."""
     refinements: int = 3
     """Iterations of DIS's variational refinement: the preset's 5 flicker 1 % less and take a quarter more time."""
-    steps: tuple[int, ...] = (1, 3)
-    """Frames between the two pictures of a link."""
+    steps: tuple[int, ...] = (1, 6)
+    """Frames between the two pictures of a link: over one frame it is most exact, over several it drifts less."""
+    far_every: int = 2
+    """Links over several frames begin at every so many frames; at each they would cost more than they bring."""
     tolerance: float = 0.5
     """Disagreement of forward and backward flow that takes 3/4 of the trust away."""
     repeat_change: float = 2.0
@@ -47,15 +49,19 @@ class FlowParameters:
     repeat_share: float = 0.2
     """A repeated frame changes by less than this share of what the upper quarter of its neighbours do."""
 
+    def is_linked(self, first: int, step: int) -> bool:
+        """Is there a link from frame number `first` to the one `step` later?"""
+        return step == 1 or first % self.far_every == 0
+
 
 @dataclass(frozen=True)
 class FlowLinks:
     """Displacements in crop pixels between frames t and t + step; 70 landmarks."""
 
     shift: Mapping[int, Array]
-    """For each step (T - step, 70, 2)."""
+    """For each step (T - step, 70, 2); 0 where there is no link."""
     trust: Mapping[int, Array]
-    """For each step (T - step, 70), in (0, 1]."""
+    """For each step (T - step, 70), in (0, 1]; 0 where there is no link."""
     repeated: npt.NDArray[np.bool_]
     """(T,) True where a frame shows the same picture as the one before."""
 
@@ -90,14 +96,14 @@ def measure_flow(
     places = np.where(np.isfinite(probes), probes, parameters.size / 2).astype(np.float32)
     steps = [step for step in parameters.steps if step < count]
     shift = {step: np.zeros((count - step, landmarks, 2)) for step in steps}
-    trust = {step: np.ones((count - step, landmarks)) for step in steps}
+    trust = {step: np.zeros((count - step, landmarks)) for step in steps}
     change = np.zeros(count)
     engine = FlowEngine(parameters)
     seen: deque[FlowView] = deque(maxlen=max(parameters.steps))
     for t, (frame, region) in enumerate(zip(frames, regions, strict=True)):
         view = engine.view(frame, region, area, places[t])
         change[t] = view.change(seen[-1]) if seen else 0.0
-        for step in (step for step in steps if step <= t):
+        for step in (step for step in steps if step <= t and parameters.is_linked(t - step, step)):
             shift[step][t - step], trust[step][t - step] = engine.link(seen[-step], view)
         seen.append(view)
     repeated = _repeated(change, parameters)

@@ -3,7 +3,7 @@
 Tracks are (T, 70, 2) in pixels, NaN where a landmark is not known; NaN never counts. Truths are exact tracks of the
 same shape. Figures are in percent of the inter-ocular distance (outer eye corners, of the truth where there is one)
 unless `METRICS` says otherwise. None of them is what the aligner minimises; those that compare with the picture use
-another method than the aligner's and live in `residuals.py`.
+another method than the aligner's and live in `residuals.py`; those of a track alone are in `trembling.py`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,25 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from s2d import geometry
 from s2d.geometry import Array, Floats, Image
 from s2d.landmarks import expression, layout
 from s2d.landmarks.checks import check_points, check_times, checked_frames
 from s2d.landmarks.residuals import PictureResiduals
+from s2d.landmarks.trembling import (
+    HIGH_FREQUENCY,
+    acceleration,
+    anchor_drift,
+    face_units,
+    finite_mean,
+    high_frequency_share,
+    stabilise,
+)
 
 Mask = npt.NDArray[np.bool_]
 
 STATIC = tuple(range(36))  # jaw, brows and nose: no lid, lip or gaze moves them
 MAX_LAG = 5  # frames
-HIGH_FREQUENCY = 6.0  # Hz; lids and lips move slower but for the onset of a blink
 FAILURE = 8.0  # percent; the limit of the 300-W challenge
-DRIFT_WINDOW = 1.0  # seconds
 STILL = 1e-3  # of the inter-ocular distance: a truth that varies less than this has no gain
 
 
@@ -178,7 +184,7 @@ def nme(points: Floats, truth: Floats) -> float:
     >>> nme(face + [3.0, 4.0], face)
     10.0
     """
-    return _total(_distance(points, truth) / layout.interocular(truth)[:, None]) * 100
+    return finite_mean(_distance(points, truth) / layout.interocular(truth)[:, None]) * 100
 
 
 def nme_unbiased(points: Floats, truth: Floats) -> float:
@@ -188,15 +194,15 @@ def nme_unbiased(points: Floats, truth: Floats) -> float:
     With e' the error in axes along and across the true vector between the outer eye corners, in its length:
     mean_(t,k) |e'(t, k) - mean_t e'(t, k)|.
     """
-    error = _face_units(np.asarray(points, np.float64) - truth, truth)
-    return _total(np.linalg.norm(error - _mean(error, axis=0), axis=-1)) * 100
+    error = face_units(np.asarray(points, np.float64) - truth, truth)
+    return finite_mean(np.linalg.norm(error - _mean(error, axis=0), axis=-1)) * 100
 
 
 def nme_box(points: Floats, truth: Floats) -> float:
     """Mean error over sqrt(width x height) of the true 68 points' box, percent (Bulat and Tzimiropoulos 2017)."""
     outline = np.asarray(truth, np.float64)[:, : layout.RIGHT_PUPIL]
     size = np.sqrt(np.prod(np.nanmax(outline, axis=1) - np.nanmin(outline, axis=1), axis=-1))
-    return _total(_distance(points, truth) / size[:, None]) * 100
+    return finite_mean(_distance(points, truth) / size[:, None]) * 100
 
 
 def auc(errors: Array, limit: float = FAILURE) -> float:
@@ -232,13 +238,13 @@ def nmf(points: Floats, truth: Floats, landmarks: tuple[int, ...] = tuple(range(
     After Micaelli et al. 2023 (LDEQ). White jitter of deviation s in x and in y gives 2 s / d.
     """
     change = np.diff((np.asarray(points, np.float64) - truth)[:, list(landmarks)], axis=0)
-    return float(np.sqrt(_total((change**2).sum(-1)))) / _total(layout.interocular(truth)) * 100
+    return float(np.sqrt(finite_mean((change**2).sum(-1)))) / finite_mean(layout.interocular(truth)) * 100
 
 
 def acceleration_error(points: Floats, truth: Floats) -> float:
     """Mean |a - a*| / d(t) in percent, a = x(t+1) - 2 x(t) + x(t-1) (Kanazawa et al. 2019)."""
     error = np.diff(np.asarray(points, np.float64) - truth, n=2, axis=0)
-    return _total(np.linalg.norm(error, axis=-1) / layout.interocular(truth)[1:-1, None]) * 100
+    return finite_mean(np.linalg.norm(error, axis=-1) / layout.interocular(truth)[1:-1, None]) * 100
 
 
 def lag(points: Floats, truth: Floats) -> float:
@@ -291,74 +297,6 @@ def gain(series: Array, truth: Array) -> float:
     return float(np.nansum(seen * true)) / power if power > both.sum() * STILL**2 and power > 0 else np.nan
 
 
-# --- without the truth ----------------------------------------------------------------------------------------------
-
-
-def stabilise(points: Floats) -> tuple[Array, Array]:
-    """The track within the face, (T, 70, 2) in inter-ocular units, and the maps (T, 2, 3) from pixels that make it so.
-
-    Each frame is laid on the median face by the similarity that fits brows, nose and corners of the eyes best.
-    """
-    points = np.asarray(points, np.float64)
-    corners = points[:, [layout.RIGHT_EYE_OUTER, layout.LEFT_EYE_OUTER]]
-    upright = geometry.similarity_fit(corners, np.broadcast_to([[-0.5, 0.0], [0.5, 0.0]], corners.shape))
-    reference = geometry.median_over_frames(geometry.apply(upright, points))
-    steady = points[:, layout.STEADY]
-    maps = geometry.similarity_fit(steady, np.broadcast_to(reference[list(layout.STEADY)], steady.shape))
-    return geometry.apply(maps, points), maps
-
-
-def acceleration(points: Floats) -> float:
-    """Mean |x(t+1) - 2 x(t) + x(t-1)| within the face (see `stabilise`), percent."""
-    inside, _ = stabilise(points)
-    return _total(np.linalg.norm(np.diff(inside, n=2, axis=0), axis=-1)) * 100
-
-
-def spectrum(points: Floats, times: Array) -> tuple[Array, Array]:
-    """Frequencies (F,) in Hz and power (F,) of the motion within the face: sum of x and y, mean over 68 landmarks.
-
-    Gaps are bridged by straight lines, trends removed, a Hann window applied (its loss made up for). In squared
-    percent per frequency: together they are the mean square of the motion (Parseval).
-    """
-    inside, _ = stabilise(points)
-    series = _bridged(inside[:, : layout.RIGHT_PUPIL].reshape(len(inside), -1)) * 100
-    count = len(series)
-    line = np.linspace(0, 1, count)[:, None]
-    window = np.hanning(count)[:, None] / np.sqrt(np.sum(np.hanning(count) ** 2))
-    series = series - series.mean(axis=0)
-    slope = (series * (line - 0.5)).sum(axis=0) / ((line - 0.5) ** 2).sum()
-    power = abs(np.fft.rfft((series - slope * (line - 0.5)) * window, axis=0)) ** 2
-    step = float(np.median(np.diff(times)))
-    return np.asarray(np.fft.rfftfreq(count, step)), np.asarray(4 / count * power.mean(axis=1), np.float64)
-
-
-def high_frequency_share(points: Floats, times: Array) -> float:
-    """Power above HIGH_FREQUENCY over the whole power of the motion within the face.
-
-    NaN for fewer than 16 frames, and where frames are too far apart to show that frequency.
-    """
-    if len(points) < 16 or not np.isfinite(points).any():
-        return np.nan
-    frequencies, power = spectrum(points, times)
-    if frequencies[-1] <= HIGH_FREQUENCY:
-        return np.nan
-    total = float(power[1:].sum())
-    return float(power[frequencies > HIGH_FREQUENCY].sum()) / total if total > 0 else np.nan
-
-
-def anchor_drift(points: Floats, anchor: Floats, times: Array) -> float:
-    """How far the track leaves the detector for long: RMS over windows of a second of |mean (x - d)| / d(t), percent.
-
-    A constant offset counts as well: an aligner has no business to move the definition of a landmark.
-    """
-    difference = _face_units(np.asarray(points, np.float64) - anchor, anchor)
-    known = np.isfinite(difference)
-    width = max(1, min(len(times), round(DRIFT_WINDOW / float(np.median(np.diff(times)))) if len(times) > 1 else 1))
-    sums, counts = _windowed(np.where(known, difference, 0), width), _windowed(known.astype(np.float64), width)
-    means = np.where(counts > width / 2, sums / np.maximum(counts, 1), np.nan)
-    return float(np.sqrt(_total((means**2).sum(axis=-1)))) * 100
-
-
 # --- small parts ----------------------------------------------------------------------------------------------------
 
 
@@ -366,39 +304,11 @@ def _distance(points: Floats, truth: Floats) -> Array:
     return np.asarray(np.linalg.norm(np.asarray(points, np.float64) - truth, axis=-1))
 
 
-def _total(values: Array) -> float:
-    """Mean of all that is finite; NaN without any."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else np.nan
-
-
 def _mean(values: Array, axis: int) -> Array:
     """Mean along an axis of what is finite, NaN without any, and no warning about it."""
     known = np.isfinite(values)
     total = np.where(known, values, 0).sum(axis=axis)
     return np.where(known.any(axis=axis), total / np.maximum(known.sum(axis=axis), 1), np.nan)
-
-
-def _face_units(vectors: Array, faces: Floats) -> Array:
-    """Vectors (T, K, 2) in axes that turn and scale with the vector between the outer eye corners of `faces`."""
-    axis = np.asarray(faces, np.float64)[:, layout.LEFT_EYE_OUTER] - faces[:, layout.RIGHT_EYE_OUTER]
-    x_axis = (axis / (axis**2).sum(axis=-1, keepdims=True))[:, None]
-    y_axis = x_axis[..., ::-1] * [-1, 1]
-    return np.stack([(vectors * x_axis).sum(-1), (vectors * y_axis).sum(-1)], axis=-1)
-
-
-def _windowed(values: Array, width: int) -> Array:
-    """Sums over `width` consecutive frames, (T, K) -> (T - width + 1, K)."""
-    sums = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
-    return np.asarray(sums[width:] - sums[:-width])
-
-
-def _bridged(series: Array) -> Array:
-    """Columns (T, N) with gaps bridged by straight lines; columns that are never known are left out."""
-    known = np.isfinite(series)
-    index = np.arange(len(series))
-    columns = [np.interp(index, index[k], s[k]) for s, k in zip(series.T, known.T, strict=True) if k.any()]
-    return np.stack(columns, axis=1)
 
 
 def _stable_views(points: Floats) -> tuple[Array, Array]:

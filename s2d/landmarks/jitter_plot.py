@@ -16,7 +16,7 @@ import numpy as np
 from s2d.errors import S2DError
 from s2d.files import whole_file
 from s2d.geometry import Array, Floats
-from s2d.landmarks import expression, jitter, palette
+from s2d.landmarks import expression, jitter, palette, trembling
 from s2d.landmarks.comparison import ComparedTrack, Comparison
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SERIES: MappingProxyType[str, Callable[[Floats], Array]] = MappingProxyType(
     {
         "opening of the right eye": lambda points: expression.lid_apertures(points)[:, 0],
         "opening of the mouth": expression.lip_aperture,
-        "height of the right brow within the face": lambda points: -jitter.stabilise(points)[0][:, BROW, 1],
+        "height of the right brow within the face": lambda points: -trembling.stabilise(points)[0][:, BROW, 1],
     }
 )
 AGAINST_TRUTH = ("nmf", "nme_unbiased")  # figures across and up: stability, error
@@ -106,9 +106,9 @@ def spectra(axis: Axes, track: ComparedTrack) -> None:
     """Power of the motion within the face; what is right of the dotted line counts as high frequency."""
     for name, points in _all_points(track).items():
         if len(points) > 2 and np.isfinite(points).any():
-            frequencies, power = jitter.spectrum(points, track.times)
+            frequencies, power = trembling.spectrum(points, track.times)
             axis.semilogy(frequencies[1:], np.maximum(power[1:], 1e-9), label=name, **_style(name, track))
-    axis.axvline(jitter.HIGH_FREQUENCY, color="0.6", linewidth=0.8, linestyle=":")
+    axis.axvline(trembling.HIGH_FREQUENCY, color="0.6", linewidth=0.8, linestyle=":")
     _dress(axis, "power of the motion within the face", "Hz", "%²")
 
 
@@ -152,7 +152,7 @@ def _acceleration(points: Floats) -> Array:
     """Mean over landmarks of each frame's acceleration within the face, percent; NaN at both ends."""
     if len(points) < 3:
         return np.full(len(points), np.nan)
-    inside, _ = jitter.stabilise(points)
+    inside, _ = trembling.stabilise(points)
     length = np.linalg.norm(np.diff(inside, n=2, axis=0), axis=-1)
     known = np.isfinite(length)
     mean = np.where(known, length, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)

@@ -11,7 +11,7 @@ import numpy as np
 from s2d import __version__
 from s2d.geometry import Array, Floats, Image
 from s2d.images import encode_jpeg
-from s2d.landmarks import expression, jitter
+from s2d.landmarks import expression, jitter, trembling
 from s2d.landmarks.comparison import ComparedTrack, Comparison, best
 from s2d.landmarks.draw import contact_sheet
 from s2d.landmarks.jitter_plot import AGAINST_TRUTH, WITHOUT_TRUTH, longest, panels
@@ -76,7 +76,7 @@ def _pictures(page: Page, comparison: Comparison) -> None:
     page.section("Trajectories", f"{track.name}: a lid, the lips and a brow over the first seconds.")
     page.picture(drawn["trajectories"], "Jitter is what trembles between the true movements; lag is what comes late.")
     page.section("Spectra", "At which frequencies the landmarks move within the face.")
-    page.picture(drawn["spectra"], f"Right of the dotted line, at {jitter.HIGH_FREQUENCY:g} Hz, is mostly jitter.")
+    page.picture(drawn["spectra"], f"Right of the dotted line, at {trembling.HIGH_FREQUENCY:g} Hz, is mostly jitter.")
 
 
 def _events(page: Page, track: ComparedTrack) -> None:

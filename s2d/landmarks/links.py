@@ -44,7 +44,8 @@ def make_links(
 ) -> dict[int, Links]:
     """Links for each step of the flow. `points` (T, 70, 2) are smoothed detections without gaps, in crop pixels.
 
-    Landmarks that are not known are NaN in `points`; their links are finite, and so are those of all others.
+    Landmarks that are not known are NaN in `points`; their links are finite, and so are those of all others. Where the
+    flow has no link the weight is 0.
     """
     variance = column(table, "flow") ** 2
     rigid = column(table, "rigid") == 1
@@ -59,6 +60,7 @@ def make_links(
         stand_in = (1 - own) / (step * np.where(rigid, parameters.head, parameters.head_for_lips) ** 2)
         link = _blend(shift, weight * own, head, stand_in)
         link = _blend(link.shift, link.weight, head, _rest(points, step, parameters))
+        link.weight[(flow.trust[step] == 0).all(axis=1)] = 0.0
         if step == 1:
             link.weight[flow.repeated[1:]] = 1 / parameters.tie**2
         links[step] = link

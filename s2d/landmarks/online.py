@@ -151,7 +151,9 @@ class OnlineAligner:
         return bool(repeats(np.array(change), usual, self._parameters.flow))
 
     def _link(self, before: _Moment, after: _Moment, step: int) -> Links:
-        """The one link between two frames."""
+        """The one link between two frames; without weight where the parameters have none."""
+        if not self._parameters.flow.is_linked(before.number, step):
+            return Links(np.zeros((1, COUNT, 2)), np.zeros((1, COUNT)))
         shift, trust = self._engine.link(before.view, after.view)
         if step == 1 and after.repeated:
             shift = carried(np.stack([before.matrix, after.matrix]), np.stack([before.guide, after.guide]))[0]

@@ -1,9 +1,11 @@
 """Parquet in: a data set as tables of videos and tracks, and the frames of one track at a time.
 
-dataset = open_dataset("data/talking")
-for track_id in dataset.tracks().query("face_px > 200").track_id:
-    frames = dataset.frames(track_id)
-    print(track_id, frames.aligned.shape)
+The landmarks of all large faces, track by track:
+
+    dataset = open_dataset("data/talking")
+    for track_id in dataset.tracks().query("face_px > 200").track_id:
+        frames = dataset.frames(track_id)
+        print(track_id, frames.aligned.shape)
 """
 
 from __future__ import annotations

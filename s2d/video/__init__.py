@@ -6,8 +6,8 @@ exact and bounded, with PyAV everywhere else (decoding.py). `VideoWriter` is in 
 
 from __future__ import annotations
 
-from s2d.video.cuts import ShotDetector, shots
+from s2d.video.cuts import ShotDetector, shots, with_starts
 from s2d.video.reader import VideoReader
 from s2d.video.writer import VideoWriter
 
-__all__ = ["ShotDetector", "VideoReader", "VideoWriter", "shots"]
+__all__ = ["ShotDetector", "VideoReader", "VideoWriter", "shots", "with_starts"]

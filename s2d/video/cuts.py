@@ -8,7 +8,8 @@ stay below 3.4, and below 2.7 where the change is visible. Fades and dissolves a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -44,6 +45,11 @@ class ShotDetector:
     def _feed(self, index: int, small: Image) -> None:
         self._found += [int(cut) for cut in self._detector.process_frame(index, small)]
 
+    @property
+    def found(self) -> list[int]:
+        """Cuts so far: all up to frame N once frame N + NEIGHBOURS has been given."""
+        return self._found
+
     def cuts(self) -> list[int]:
         """Numbers of the first frames of all shots but the first, ascending; call it after the last frame."""
         if self._last is not None:
@@ -52,6 +58,19 @@ class ShotDetector:
                 self._feed(after, small)
             self._last = None
         return list(self._found)
+
+
+def with_starts(frames: Iterable[Image]) -> Iterator[tuple[Image, bool]]:
+    """The frames, each with whether a shot begins there; NEIGHBOURS of them are read ahead."""
+    scenes, held = ShotDetector(), deque[tuple[int, Image]]()
+    for index, frame in enumerate(frames):
+        scenes.update(index, frame)
+        held.append((index, frame))
+        if len(held) > NEIGHBOURS:
+            number, ready = held.popleft()
+            yield ready, number == 0 or number in scenes.found[-NEIGHBOURS - 1 :]
+    cuts = scenes.cuts()
+    yield from ((ready, number == 0 or number in cuts) for number, ready in held)
 
 
 def shots(cuts: Sequence[int], count: int) -> list[tuple[int, int]]:

@@ -57,12 +57,15 @@ def test_a_changed_file_is_mentioned(films, tmp_path, capsys, seen):  # noqa: F8
     (films / "01.mp4").write_text("kept 1 by now")
     main(command)
     said = capsys.readouterr().out
-    assert "1 files have changed since they were curated (first: films/01.mp4)" in said
-    assert "1 of them had failed or been missing: --retry failed works on these again" in said
-    (films / "00.mp4").write_text("kept 1 as well")
+    assert "1 file that failed earlier has changed since (first: films/01.mp4): --retry failed works on what" in said
+    assert "another folder" not in said
+    for name in ("00", "02"):
+        (films / f"{name}.mp4").write_text("kept 1 as well")
     (films / "01.mp4").write_text("failed")
     main(command)
-    assert "had failed" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 files have changed since curated (first: films/00.mp4): " in said
+    assert "--retry" not in said
 
 
 def test_options_reach_the_pipeline(films, tmp_path, seen):  # noqa: F811

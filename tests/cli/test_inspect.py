@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from s2d.cli import main
+from s2d.curation.config import CurationConfig, read_settings
 from s2d.shards.reader import open_dataset
 from s2d.shards.writer import write_shard
 from tests.shards.conftest import PROVENANCE, example, video_row, write_example  # noqa: F401 - a fixture
@@ -84,6 +85,25 @@ def test_settings_are_wrapped_and_the_longest_left_to_json(tmp_path, capsys, mon
         assert as_json(capsys, path)["metadata"]["alignment"] == settings
 
 
+def test_the_settings_are_shown_and_may_be_given_again(tmp_path, capsys):
+    given = {"detector": "mesh", "crop_size": 128, "jpeg": False, "filters": {"max_abs_yaw": 45, "min_frames": None}}
+    config = CurationConfig.from_settings(given)
+    stored = {"jpeg": config.jpeg, "measures": "3", **config.filters.as_dict()}
+    path = write_example(tmp_path / "data", replace(PROVENANCE, detector="mesh", crop_size=128, config=stored))
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(as_json(capsys, path)["settings"]))
+    assert CurationConfig.from_settings(read_settings(file)) == config
+    assert main(["inspect", str(path)]) == 0
+    rows = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    shown = {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
+    assert (shown["crop_size"], shown["jpeg"], shown["max_abs_yaw"], shown["min_frames"]) == (
+        "128",
+        "false",
+        "45.0",
+        "off",
+    )
+
+
 def test_a_lone_part_of_frames(example, capsys):  # noqa: F811
     path, _ = open_dataset(example).row_group("b-one-0")
     found = as_json(capsys, path)
@@ -97,7 +117,7 @@ def test_tables_for_people(example, capsys, lone):  # noqa: F811
     shown = capsys.readouterr().out
     assert "ibug70" in shown
     assert ("no video" in shown) is not lone
-    assert ("face_px" in shown) is not lone
+    assert ("video pixel" in shown) is not lone
 
 
 def test_what_is_no_data_set_is_one_line(tmp_path, capsys):

@@ -60,10 +60,32 @@ def test_filters_of_the_recipe_hold_unless_others_are_given(tmp_path, seen):
     assert seen["config"].filters.value("min_box_share") == 0.9
 
 
-@pytest.mark.parametrize("extra", [["film.mp4", "--recipe", "folder", "--root", "."], ["--recipe", "folder"], []])
-def test_either_inputs_or_a_recipe_with_its_root(tmp_path, capsys, extra):
+LAYOUT = "where its videos are at {part}/mp4/{identity}/{video}/{clip}.mp4. To get them: Ask for access on the homepage"
+COMMAND = "; then: s2d curate --recipe voxceleb2 --root"
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        (["--recipe", "voxceleb2"], [f"it needs its folder as --root, {LAYOUT}", f"{COMMAND} FOLDER --out "]),
+        (["My Vox", "--recipe", "voxceleb2"], ["and no other inputs", LAYOUT, f"{COMMAND} 'My Vox' --out "]),
+        (["a", "--recipe", "voxceleb2", "--root", "b"], ["and no other inputs", LAYOUT, f"{COMMAND} b --out "]),
+        (["--recipe", "hdtf"], ["videos/{file}, listed in HDTF_dataset/{part}_annotion_time.txt. To get"]),
+        (["--recipe", "nosuch"], ["it is not built in"]),
+        (["--root", "b"], ["cannot use --root: it is the folder of a recipe"]),
+        ([], ["cannot tell what to curate: no video or folder is given; s2d curate FOLDER --out "]),
+    ],
+)
+def test_either_inputs_or_a_recipe_with_its_root(tmp_path, capsys, extra, says):
     assert main(["curate", "--out", str(tmp_path / "out"), *extra]) == 2
-    assert "it takes videos or folders, or else --recipe with --root, not both" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert all(words in told for words in says), told
+    assert told.count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_is_answered_with_the_layout(tmp_path, capsys):
+    assert main(["curate", "--recipe", "voxceleb2", "--root", "nowhere", "--out", str(tmp_path / "out")]) == 1
+    assert "no such folder; give the data set's as --root: its videos are at {part}/mp4/" in capsys.readouterr().err
 
 
 def test_the_list_of_recipes(capsys):

@@ -33,7 +33,25 @@ class Shelf(LocalFileSystem):
         return super()._strip_protocol(path.removeprefix("shelf://"))
 
 
-fsspec.register_implementation("shelf", Shelf, clobber=True)
+class SlowShelf(Shelf):
+    """slow-shelf:///PATH/FOLDER/NAME: the same, half a second to open; PATH/opened gets an x each time."""
+
+    protocol = ("slow-shelf",)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.removeprefix("slow-shelf://"))
+
+    def open(self, path: str, *arguments: object, **options: object) -> object:
+        """Slowly."""
+        with (Path(path).parents[1] / "opened").open("a") as log:
+            log.write("x")
+        time.sleep(0.5)
+        return super().open(path, *arguments, **options)
+
+
+for shelf in (Shelf, SlowShelf):
+    fsspec.register_implementation(shelf.protocol[0], shelf, clobber=True)
 
 
 class FakeWork:
@@ -46,8 +64,8 @@ class FakeWork:
         self.staging, self.pause = staging, pause
 
     def __call__(self, source: Source) -> str:
-        with self.staging.at_hand(source) as film:
-            content, digest = film.read_text(), file_sha256(film)
+        film = self.staging.at_hand(source)
+        content, digest = film.read_text(), file_sha256(film)
         order, *rest = content.split() or ["failed"]
         time.sleep(self.pause)
         if order == "die":

@@ -143,13 +143,27 @@ def test_size_is_bounded_however_many_reasons_there_are(tmp_path: Path) -> None:
     assert sum(row["files"] for row in figures["reasons"]) == 1000
 
 
-@pytest.mark.parametrize(("values", "bins"), [([1.0, 1.0], 33), ([0.0, 1.0, 1.0], 2), ([0.5, 0.25], 32)])
-def test_bins_of_few_values(tmp_path: Path, values: list[float], bins: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "values", "bins"),
+    [
+        ("sharpness", [1.0, 1.0], 33),
+        ("score", [1.0, 1.0], 32),
+        ("score", [0.0, 1.0, 1.0], 2),
+        ("score", [0.5, 0.25], 32),
+    ],
+)
+def test_bins_of_few_values(tmp_path: Path, name: str, values: list[float], bins: int) -> None:
     dataset = open_dataset(write_data(tmp_path / "data"))
-    tracks = dataset.tracks().head(len(values)).assign(score=values)
-    score = column(describe(dataset.metadata, dataset.videos(), tracks), "score")
-    assert len(score["kept"]) == bins
-    assert sum(score["kept"]) == len(values)
+    tracks = dataset.tracks().head(len(values)).assign(**{name: values})
+    found = column(describe(dataset.metadata, dataset.videos(), tracks), name)
+    assert len(found["kept"]) == bins
+    assert sum(found["kept"]) == len(values)
+
+
+def test_what_is_never_above_one_is_not_drawn_as_if_it_could_be(tmp_path: Path) -> None:
+    dataset = open_dataset(write_data(tmp_path / "data"))
+    found = column(describe(dataset.metadata, dataset.videos(), dataset.tracks().assign(score=1.0)), "score")
+    assert (found["edges"][0], found["edges"][-1]) == (0, 1)
 
 
 def test_a_few_that_lie_far_out_do_not_squeeze_the_rest(tmp_path: Path) -> None:

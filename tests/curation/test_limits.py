@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from s2d.curation.limits import DEFAULTS, REASONS, columns, parse_filters
+from s2d.curation.limits import DEFAULTS, REASONS, SIGNED, columns, parse_filters
 from s2d.errors import UsageError
 from s2d.shards.schema import TRACKS, VIDEOS
 
@@ -70,6 +70,12 @@ def test_every_default_and_every_plain_word_belongs_to_a_filter():
         assert name.removeprefix("min_").removeprefix("max_") in columns()
 
 
+def test_what_may_be_negative_may_be_limited_by_negative_values():
+    given = {"min_yaw_min": -30, "max_pitch_min": -1, "min_crop_left": -5, "min_start_time": -0.1}
+    assert parse_filters(given).as_dict() == {**DEFAULTS, **given}
+    assert SIGNED.issubset(columns())
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -82,7 +88,10 @@ def test_every_default_and_every_plain_word_belongs_to_a_filter():
         ({"min_face_px": math.nan}, "nan is no number"),
         ({"min_valid_share": 80}, "80 is out of range, its unit is: 0 to 1; give 0 to 1"),
         ({"max_yaw_max": 400}, "400 is out of range, its unit is: degree"),
-        ({"min_frames": -1}, "-1 is out of range"),
+        ({"min_frames": -1}, "-1 is out of range, its unit is: count; give 0 or more"),
+        ({"max_abs_yaw": -5}, "-5 is out of range, its unit is: degree; give 0 to 180"),
+        ({"max_face_px": -1}, "-1 is out of range, its unit is: video pixel; give 0 or more"),
+        ({"min_jitter_aligned": -0.1}, "-0.1 is out of range"),
         ({"min_score": 0.9, "max_score": 0.8}, "no score is at least 0.9 and at most 0.8"),
         (["min_score"], "['min_score'] is no mapping"),
         ("min_score", "'min_score' is no mapping"),

@@ -101,11 +101,19 @@ def test_a_file_that_has_changed_is_named_and_left_as_it_was(films, tmp_path):
     assert contents(tmp_path / "out") == before
 
 
-def test_other_settings_are_refused_by_name(films, tmp_path):
+def test_other_settings_are_refused_each_with_both_values(films, tmp_path):
     fake_curate([films], tmp_path / "out")
-    other = dataclasses.replace(PROVENANCE, config={"min_frames": 9})
-    with pytest.raises(S2DError, match=r"cannot add to .*: it was made with min_frames 1, this run has 9; "):
+    other = dataclasses.replace(PROVENANCE, detector_version="2", config={"max_abs_yaw": 45.0, "min_frames": 9})
+    with pytest.raises(S2DError) as raised:
         fake_curate([films], tmp_path / "out", provenance=other)
+    assert raised.value.why == (
+        "it was made with detector_version 1, this run has 2; with max_abs_yaw off, this run has 45.0; "
+        "with min_frames 1, this run has 9"
+    )
+    assert "inspect" in raised.value.remedy
+    many = dataclasses.replace(PROVENANCE, config={f"min_{name}": 1 for name in "abcdef"})
+    with pytest.raises(S2DError, match=r"with min_d off, this run has 1; and 3 more differ; give the same "):
+        fake_curate([films], tmp_path / "out", provenance=many)
 
 
 def test_a_full_disk_stops_the_run_and_is_no_videos_fault(films, tmp_path):

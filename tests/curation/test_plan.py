@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from s2d.curation.plan import DUPLICATE, NOT_A_VIDEO, UNREADABLE, find_sources, settle_duplicates
+from s2d.curation.plan import NOT_A_VIDEO, UNREADABLE, find_sources
 from s2d.errors import S2DError
 from s2d.files import file_sha256
 
@@ -121,28 +121,3 @@ def test_a_name_that_is_no_utf8_can_still_be_written(tmp_path):
     assert source.video == r"set/\udcff.mp4"
     assert file_sha256(source.path)
     str(source.row("kept")["path"]).encode()
-
-
-def test_the_later_of_two_equal_files_is_a_duplicate(tree, tmp_path):
-    (tree / "zz.mp4").write_text("a/clip.mov")
-    sources = settle_duplicates(find_sources([tree], tmp_path / "out"), {})
-    settled = {source.video: source.settled for source in sources}
-    assert settled["set/zz.mp4"] == ("filtered", DUPLICATE, "same content as set/a/clip.mov")
-    assert settled["set/a/clip.mov"] is None
-
-
-def test_a_file_of_equal_size_and_other_content_is_none(tree, tmp_path):
-    (tree / "zz.mp4").write_text("A/CLIP.MOV")
-    sources = settle_duplicates(find_sources([tree], tmp_path / "out"), {})
-    assert not any(source.settled for source in sources if source.video.endswith(("zz.mp4", "clip.mov")))
-
-
-def test_what_the_data_set_has_already_counts_as_earlier(tree, tmp_path):
-    known = {"old.mp4": (10, file_sha256(tree / "a" / "clip.mov"))}
-    sources = settle_duplicates(find_sources([tree], tmp_path / "out"), known)
-    assert sources[0].settled == ("filtered", DUPLICATE, "same content as old.mp4")
-
-
-def test_only_files_of_equal_size_are_hashed(tree, tmp_path):
-    sources = settle_duplicates(find_sources([tree], tmp_path / "out"), {})
-    assert [source.video for source in sources if source.sha256] == ["set/b/x/1.MP4", "set/b/x/2.mp4"]

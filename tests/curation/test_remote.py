@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import fsspec
 import pytest
 
 from s2d.cli import main
+from s2d.curation import staging as staging_module
 from s2d.curation import worker
+from s2d.curation.clip import Clip
 from s2d.curation.config import CurationConfig
+from s2d.curation.duplicates import Duplicates
 from s2d.curation.executors import LocalExecutor
 from s2d.curation.pipeline import run
-from s2d.curation.plan import find_sources, settle_duplicates
+from s2d.curation.plan import find_sources
 from s2d.curation.recipes import load_recipe, plan_recipe
 from s2d.curation.staging import Staging, claimed, staging_folder
 from s2d.errors import S2DError
@@ -84,12 +88,12 @@ def test_videos_behind_a_url_are_named_as_in_a_folder(films, tmp_path, memory):
     assert rows.detail["films/zz.mp4"] == "same content as films/00.mp4"
 
 
-def test_nothing_is_fetched_before_the_first_is_begun(films, tmp_path, memory, monkeypatch):
+def test_files_behind_a_url_are_not_hashed_which_would_mean_to_fetch_them(films, tmp_path, memory, monkeypatch):
     for name in ("1.mp4", "2.mp4"):
         memory.pipe_file(f"/films/{name}", b"kept 1")
     monkeypatch.setattr(Remote, "open", lambda *_: pytest.fail("fetched"))
     sources = find_sources(["memory://films"], tmp_path)
-    assert settle_duplicates(sources, {}) == sources
+    assert list(map(Duplicates(sources, {}).settled, sources)) == sources
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(films, tmp_path, memory, monkeypatch):
@@ -197,21 +201,49 @@ def test_a_copy_goes_away_when_it_is_done_with_and_when_its_worker_was_killed(fi
     (source,) = find_sources(["memory://films"], tmp_path)
     staging = Staging(tmp_path / ".staging", PROVENANCE)
     staging.make()
-    with staging.at_hand(source) as path:
+    for clear in (lambda: staging.forget_copy(source), lambda: staging.keep_only([source])):
+        path = staging.at_hand(source)
         assert (path.suffix, path.read_text()) == (".mp4", ORDERS[0])
-    assert not path.exists()
-    for clear in (lambda: staging.discard([source]), lambda: staging.keep_only([source])):
-        path.write_text("left by a killed worker")
         clear()
-        assert not path.exists()
+        assert list(staging.folder.iterdir()) == []
+
+
+def test_clips_of_one_video_behind_a_url_share_a_copy_which_then_goes_away(tmp_path, memory, monkeypatch):
+    memory.pipe_file("/films/0.mp4", b"kept 1 x")
+    memory.pipe_file("/films/1.mp4", b"kept 1 y")
+    fetched, seen = [], []
+    real = staging_module.fetch
+    monkeypatch.setattr(staging_module, "fetch", lambda place, to: (fetched.append(str(place)), real(place, to)))
+    films = find_sources(["memory://films"], tmp_path)
+    clips = [replace(film, video=f"{n}-{film.identity}.mp4", clip=Clip(n, n + 1)) for film in films for n in range(3)]
+
+    class OneByOne(InProcess):
+        def map(self, function, items):
+            for item in items:
+                yield item, function(item)
+                seen.append(sorted(path.suffix for path in (tmp_path / "out/.staging").glob("*.copy*")))
+
+    fake_curate_sources(clips, tmp_path / "out", OneByOne(), per_shard=100)
+    assert fetched == ["memory://films/0.mp4", "memory://films/1.mp4"]
+    assert seen == [[".mp4"], [".mp4"], []] * 2
+
+
+def test_two_workers_fetch_a_video_of_two_clips_once(tmp_path):
+    """The one that comes second waits for the first, which takes a while."""
+    (tmp_path / "shelf/films").mkdir(parents=True)
+    (tmp_path / "shelf/films/0.mp4").write_text("kept 1")
+    (film,) = find_sources([f"slow-shelf://{tmp_path}/shelf/films"], tmp_path)
+    clips = [replace(film, video=f"{n}-{film.identity}.mp4", clip=Clip(n, n + 1)) for n in range(2)]
+    fake_curate_sources(clips, tmp_path / "out", LocalExecutor(2))
+    assert (tmp_path / "shelf/opened").read_text() == "x"
 
 
 def test_a_disk_that_refuses_is_not_the_fault_of_the_video_to_be_copied(films, tmp_path, memory):
     memory.put_file(str(films / "00.mp4"), "/films/00.mp4")
     (source,) = find_sources(["memory://films"], tmp_path)
     staging = Staging(tmp_path / "gone", PROVENANCE)
-    with pytest.raises(WriteError, match="cannot write"), staging.at_hand(source):
-        pass
+    with pytest.raises(WriteError, match="cannot write"):
+        staging.at_hand(source)
 
 
 def test_a_film_behind_a_url_is_decoded_from_a_copy(tmp_path, memory, monkeypatch):

@@ -64,6 +64,7 @@ def test_copies_are_near(original, tmp_path):
         return np.clip(frame + np.random.default_rng(0).normal(0, 6, frame.shape), 0, 255).astype(np.uint8)
 
     copies = {
+        "mirrored": measured(tmp_path / "m.mp4", (np.ascontiguousarray(frame[:, ::-1]) for frame in take(0))),
         "half the size": measured(tmp_path / "a.mp4", (cv2.resize(frame, (96, 96)) for frame in take(0))),
         "other rate": measured(tmp_path / "b.mp4", take(0, 15), 15),
         "noise": measured(tmp_path / "c.mp4", map(noisy, take(0))),

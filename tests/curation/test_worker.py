@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import skimage.data
 
 from s2d import progress
 from s2d.curation import worker
+from s2d.curation.clip import Clip
 from s2d.curation.config import CurationConfig
 from s2d.curation.limits import DEFAULTS, parse_filters
 from s2d.curation.pipeline import Summary, run
@@ -317,3 +319,37 @@ def test_only_a_call_changes_its_process(tmp_path, monkeypatch):
     config = CurationConfig(detector="scripted")
     assert worker.VideoWorker(config, Staging(tmp_path, config.provenance(Scripted([])))).detector.name == "scripted"
     assert (cv2.getNumThreads(), progress.quiet) == (before, False)
+
+
+def test_clips_of_one_video_in_a_row_read_it_once_and_are_what_they_are_alone(tmp_path, monkeypatch):
+    read = []
+    for name in ("VideoReader", "file_sha256"):
+        real = getattr(worker, name)
+        monkeypatch.setattr(
+            worker, name, lambda path, *rest, real=real, name=name: read.append(name) or real(path, *rest)
+        )
+    monkeypatch.setattr(progress, "quiet", True)
+    long, other = (film(tmp_path / "films" / f"{name}.mp4", 60) for name in ("long", "other"))
+    ranges = [
+        (long, Clip(0, 0.8)),
+        (long, Clip(0.8, 1.6)),
+        (long, Clip(1.6, 2.4)),
+        (other, Clip(0, 0.8)),
+        (other, None),
+    ]
+    sources = [replace(find_sources([path], tmp_path / "out")[0], clip=clip) for path, clip in ranges]
+    config, rows = CurationConfig(detector="scripted"), []
+    for together in (True, False):
+        staging = Staging(tmp_path / f"out-{together}" / FOLDER, config.provenance(Scripted([])))
+        staging.folder.mkdir(parents=True)
+        work = worker.VideoWorker(config, staging)
+        for source in sources:
+            script = Scripted(steady(frames=60))
+            monkeypatch.setattr(worker, "make_detector", lambda name, script=script: script)
+            work = work if together else worker.VideoWorker(config, staging)
+            work.__dict__["detector"] = script
+            assert work(source) == "kept"
+        rows.append([(one.video, one.tracks) for one in map(staging.load, sources)])
+        if together:
+            assert read == ["file_sha256", "VideoReader"] * 3, "one for each video's clips, one for the whole video"
+    assert rows[0] == rows[1]

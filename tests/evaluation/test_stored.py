@@ -12,7 +12,7 @@ from s2d.errors import S2DError
 from s2d.evaluation.stored import choose_tracks, compare_dataset, is_dataset, stored_footage
 from s2d.geometry import Float32
 from s2d.images import encode_jpeg
-from s2d.landmarks import jitter
+from s2d.landmarks import trembling
 from s2d.landmarks.alignment import align
 from s2d.landmarks.comparison import METHODS, compare_track
 from s2d.shards.reader import open_dataset
@@ -81,7 +81,7 @@ def test_stored_landmarks_are_measured_as_they_are(folder: Path) -> None:
     figures = compared.methods
     assert figures["aligned"]["acceleration"] == pytest.approx(0, abs=1e-4)
     assert figures["raw"]["acceleration"] == pytest.approx(
-        np.mean([jitter.acceleration(dataset.frames(name).raw) for name in NAMES])
+        np.mean([trembling.acceleration(dataset.frames(name).raw) for name in NAMES])
     )
     assert figures["aligned"]["phase_residual_1"] == pytest.approx(0, abs=0.01)
     assert figures["raw"]["ms_per_frame"] is figures["aligned"]["ms_per_frame"] is None  # it was somebody else's time

@@ -14,7 +14,7 @@ from tests.landmarks.moving_face import MovingFace, moving_face
 
 STEADY = [*range(17, 36), 36, 39, 42, 45]
 AREA = crop_for(np.array([[60.0, 60, 140, 150]]))
-PARAMETERS = FlowParameters()
+PARAMETERS = FlowParameters(steps=(1, 3), far_every=1)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,15 @@ def test_displacements_are_true_to_a_fraction_of_a_pixel(face: MovingFace) -> No
         assert np.sqrt((error**2).mean()) < 0.15
         assert links.trust[step][:, STEADY].mean() > 0.9
     assert not links.repeated.any()
+
+
+def test_links_over_several_frames_begin_at_every_third_frame(face: MovingFace) -> None:
+    regions, places = follow(face.truth, PARAMETERS.size, 90.0), np.full((8, 70, 2), 96.0)
+    sparse = measure_flow(iter(face.frames), regions, AREA, places, FlowParameters(steps=(1, 3), far_every=3))
+    dense = measure_flow(iter(face.frames), regions, AREA, places, PARAMETERS)
+    np.testing.assert_array_equal(sparse.shift[1], dense.shift[1])
+    np.testing.assert_array_equal(sparse.shift[3][::3], dense.shift[3][::3])
+    np.testing.assert_array_equal(sparse.trust[3].any(axis=1), [True, False, False, True, False])
 
 
 def test_fixed_crops_see_the_motion_of_the_frame(face: MovingFace) -> None:

@@ -174,49 +174,6 @@ def test_auc_is_the_integral_of_the_error_curve() -> None:
     assert jitter.auc(errors) == pytest.approx(float(np.trapezoid(curve, limits) / 8), abs=1e-4)
 
 
-def test_stabilised_face_ignores_the_head_in_the_picture_plane(astronaut_points: Float32) -> None:
-    """A face that only moves, turns and grows in the picture stands still within itself."""
-    angle, scale = np.sin(TIMES) * 0.5, 1 + 0.2 * np.cos(TIMES)
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    turns = np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
-    moving = np.einsum("tij,kj->tki", turns, astronaut_points.astype(float)) + 20 * np.sin(3 * TIMES)[:, None, None]
-    inside, maps = jitter.stabilise(moving)
-    np.testing.assert_allclose(inside, np.broadcast_to(inside[0], inside.shape), atol=1e-9)
-    np.testing.assert_allclose(layout.interocular(inside), 1, atol=1e-9)
-    assert maps.shape == (COUNT, 2, 3)
-    assert jitter.acceleration(moving) == pytest.approx(0, abs=1e-6)
-
-
-def test_spectrum_finds_the_frequency(astronaut_points: Float32) -> None:
-    trembling = np.repeat(astronaut_points[None].astype(float), COUNT, axis=0)
-    trembling[:, 48:68, 1] += 0.5 * np.sin(2 * np.pi * 7.5 * TIMES)[:, None]
-    frequencies, power = jitter.spectrum(trembling, TIMES)
-    assert frequencies[np.argmax(power)] == pytest.approx(7.5, abs=0.1)
-    assert jitter.high_frequency_share(trembling, TIMES) > 0.99
-    slow = np.repeat(astronaut_points[None].astype(float), COUNT, axis=0)
-    slow[:, 48:68, 1] += 0.5 * np.sin(2 * np.pi * 1.5 * TIMES)[:, None]
-    assert jitter.high_frequency_share(slow, TIMES) < 0.01
-
-
-def test_power_is_mean_square(astronaut_points: Float32) -> None:
-    """Parseval: the power over all frequencies is the variance, with any window."""
-    noisy = astronaut_points + white(0.4)
-    inside, _ = jitter.stabilise(noisy)
-    _, power = jitter.spectrum(noisy, TIMES)
-    mean_square = 2 * (100 * inside[:, :68]).var(axis=0).mean()
-    assert power.sum() == pytest.approx(mean_square, rel=0.05)
-
-
-def test_anchor_drift_sees_leaving_for_long_not_jitter(truth: Array) -> None:
-    anchor = truth + white(0.5)
-    scale = layout.interocular(truth).mean()
-    steady = jitter.anchor_drift(truth, anchor, TIMES)
-    assert steady < 100 * 0.5 * np.sqrt(2 / 30) / scale * 1.2
-    gone = truth.copy()
-    gone[:, :, 0] += 3.0
-    assert jitter.anchor_drift(gone, anchor, TIMES) == pytest.approx(300 / scale, rel=0.1)
-
-
 def test_measure_names_every_metric(truth: Array) -> None:
     figures = jitter.measure(truth, TIMES, truth=truth, anchor=truth)
     assert set(figures) == set(jitter.METRICS) - {"ms_per_frame"}
@@ -252,9 +209,3 @@ def test_leaving_landmarks_out_shows() -> None:
     points[:, :7] = np.nan
     assert jitter.of_truth(points, truth)["known_share"] == pytest.approx(90.0)
     assert jitter.of_truth(truth, truth)["known_share"] == 100.0
-
-
-def test_no_high_frequencies_at_a_low_frame_rate() -> None:
-    points = np.random.default_rng(0).normal(0, 1, (40, layout.COUNT, 2)) + np.arange(layout.COUNT)[:, None]
-    assert np.isfinite(jitter.high_frequency_share(points, np.arange(40) / 25))
-    assert np.isnan(jitter.high_frequency_share(points, np.arange(40) / 10))

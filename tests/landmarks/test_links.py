@@ -43,6 +43,14 @@ def test_trusted_flow_of_a_head_is_taken_as_it_is(points: Array) -> None:
     np.testing.assert_allclose(link.weight[:, NOSE], 1 / 0.05**2, rtol=1e-3)
 
 
+def test_where_no_flow_was_measured_there_is_no_link(points: Array) -> None:
+    flow = still(3)
+    flow.trust[3][1] = 0.0
+    weight = links(flow, points).weight
+    assert weight[1].tolist() == [0.0] * 70
+    assert (weight[[0, 2]] > 0).all()
+
+
 def test_an_occluder_drags_no_rigid_landmark(points: Array) -> None:
     flow = still()
     flow.shift[1][2, NOSE] = [9.0, 4.0]
@@ -97,9 +105,9 @@ def test_a_repetition_is_tied_whatever_the_flow_says(points: Array) -> None:
     assert weight[0].max() < weight[1].min() / 50
 
 
-def test_no_link_is_ever_without_weight(points: Array) -> None:
+def test_no_measured_link_is_ever_without_weight(points: Array) -> None:
     flow = still(2)
-    flow.trust[2][:] = 0.0
+    flow.trust[2][:] = 1e-9
     points[:, 68:] = np.nan
     link = links(flow, points)
     assert (link.weight > 0).all()

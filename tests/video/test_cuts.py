@@ -8,7 +8,7 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2d.video import ShotDetector, VideoReader, shots
+from s2d.video import ShotDetector, VideoReader, shots, with_starts
 
 CUTS = {"cut_noface_to_face.mov": [96, 168]}  # sky to face, and one black frame at the very end
 CLIPS = [
@@ -39,6 +39,16 @@ def scenes() -> tuple[np.ndarray, np.ndarray]:
 def test_a_cut_is_found_anywhere(at: int) -> None:
     first, second = scenes()
     assert cuts_of([first] * at + [second] * (20 - at)) == [at]
+
+
+@pytest.mark.parametrize("at", [1, 2, 5, 18, 19])
+def test_frames_come_with_the_starts_of_their_shots(at: int) -> None:
+    first, second = scenes()
+    frames = [first] * at + [second] * (20 - at)
+    given, starts = zip(*with_starts(frames), strict=True)
+    assert all(one is other for one, other in zip(given, frames, strict=True))
+    assert np.flatnonzero(starts).tolist() == [0, at]
+    assert list(with_starts([])) == []
 
 
 def test_a_single_foreign_frame_is_a_shot_of_its_own() -> None:

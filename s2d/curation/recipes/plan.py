@@ -62,8 +62,7 @@ def plan_recipe(recipe: Recipe, root: str | Path, out: str | Path) -> Plan:
     unknown = [path for path in tree.videos if path not in known and not _matches(recipe.ignore, path)]
     if not known & set(tree.videos):
         example = f"not as {tree.videos[0]}" if tree.videos else "and there is no video at all"
-        expected = " or ".join(pattern.text for pattern in recipe.videos)
-        raise S2DError(tree.asked, f"its videos are at {expected}, {example}", "give the folder above these as --root")
+        raise S2DError(tree.asked, f"{recipe.layout}, {example}", "give the folder above these as --root")
     check_apart(((source.identity, source.split) for source in sources.values()), tree.asked)
     return Plan(recipe, [sources[name] for name in sorted(sources)], unknown)
 
@@ -76,7 +75,7 @@ class _Tree:
         self.asked = f"cannot use the recipe {recipe.name} on {root}"
         with reaching(root):
             if not root.is_dir():
-                raise S2DError(self.asked, "no such folder", "give the folder of the data set as --root")
+                raise S2DError(self.asked, "no such folder", f"give the data set's as --root: {recipe.layout}")
             self.files: dict[str, Path | Found] = files_below(root, out)
         self.videos = sorted(path for path in self.files if Path(path).suffix.lower() in VIDEO_EXTENSIONS)
 
@@ -95,7 +94,7 @@ class _Tree:
     def _listed(self, manifest: Manifest) -> Iterator[Row]:
         lists = {path: fields for path in sorted(self.files) if (fields := manifest.files.match(path)) is not None}
         if not lists:
-            remedy = "put it there; how_to_get in the recipe says where it comes from"
+            remedy = f"put it there. {self.recipe.source}".rstrip(". ")
             raise S2DError(self.asked, f"its manifest {manifest.files.text} is missing", remedy)
         for path, of_file in lists.items():
             yield from self._rows_of(manifest, path, of_file)

