@@ -1,9 +1,11 @@
-"""Frames a second of the animator alone by torch and by onnxruntime, and of the live preview; prints one JSON object.
+"""Frames a second of the animator by torch and onnxruntime, of `s2d animate` and of `s2d live`; prints one JSON object.
 
     python benchmarks/export.py --sizes 128 256 --threads 2
-    python benchmarks/export.py --sizes 128 --driving some.mp4     # the live preview too, on a real clip
+    python benchmarks/export.py --sizes 128 --driving some.mp4     # both commands too, on a real clip
 
-The untrained animator has the architecture and so the speed of a trained one. One frame at a time, as live.
+The untrained animator has the architecture and so the speed of a trained one. One frame at a time by torch; by
+onnxruntime in as many threads as `s2d animate` takes. Both commands with the exported model and everything that they
+do, from loading it to the written video.
 The models are exported in a temporary folder first, which takes half a minute per size.
 """
 
@@ -16,9 +18,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from s2d.animation.ahead import ahead
+from s2d.animation.animate import animate
 from s2d.animation.export import example
 from s2d.animation.live import live
 from s2d.animation.source import load_source
@@ -27,19 +30,23 @@ from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic.clip import astronaut
 from s2d.models.animator import Animator, AnimatorConfig
 from s2d.models.export import Example, export_onnx
-from s2d.models.runtime import OnnxAnimator, Runtime
+from s2d.models.runtime import OnnxAnimator, Runtime, workers
 
 
-def median_rate(runtime: Runtime, given: Example, runs: int) -> float:
-    """Frames a second of `drive`, by the median run; the source is encoded once where the runtime can."""
+def rate(runtime: Runtime, given: Example, runs: int) -> float:
+    """Frames a second of `drive` with a source that was encoded once."""
     with torch.inference_mode():
         encoded = runtime.encode_source(given.source, given.points)
-        seconds = []
-        for index in range(runs + 3):
-            started = time.perf_counter()
+
+    def drive(index: int) -> None:
+        with torch.inference_mode():
             runtime.drive(encoded, given.driving[index % 2 : index % 2 + 1])
-            seconds.append(time.perf_counter() - started)
-    return 1 / float(np.median(seconds[3:]))  # the first ones warm up
+
+    threads = workers(runtime)
+    list(ahead(drive, range(3 * threads), threads))  # the first ones warm up
+    started = time.perf_counter()
+    list(ahead(drive, range(runs), threads))
+    return runs / (time.perf_counter() - started)
 
 
 def measure(size: int, channels: int, runs: int, driving: Path | None) -> dict[str, object]:
@@ -56,10 +63,13 @@ def measure(size: int, channels: int, runs: int, driving: Path | None) -> dict[s
             "channels": channels,
             "file_mb": path.stat().st_size / 1e6,
             "difference": difference,
-            "torch_fps": median_rate(model, given, runs),
-            "onnxruntime_fps": median_rate(exported, given, runs),
+            "torch_fps": rate(model, given, runs),
+            "onnxruntime_fps": rate(exported, given, runs),
         }
         if driving is not None:
+            started = time.perf_counter()
+            made = animate(photo, driving, Path(folder) / "moved.mp4", checkpoint=path, size=size)
+            result["animate_fps"] = made.frames / (time.perf_counter() - started)
             result["live"] = asdict(live(photo, driving=driving, out=Path(folder) / "live.mp4", model=path))
     return result
 
@@ -70,8 +80,8 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--driving", type=Path, help="a clip for the live preview")
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--driving", type=Path, help="a clip for animate and live")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     results = [measure(size, args.channels, args.runs, args.driving) for size in args.sizes]

@@ -1,41 +1,42 @@
 """Frames a second of the training loader beside what the JPEG library alone decodes; prints one JSON object.
 
-    python benchmarks/loader.py                    # 256 px and 64 px, one and two processes: about a minute
+    python benchmarks/loader.py                    # 256 px and 64 px, one and two threads: about a minute
     python benchmarks/loader.py --data DATA        # the same on a data set of your own
     python benchmarks/loader.py --tracks 100000    # how soon an index of so many tracks gives its first batch
 
-The limit is `cv2.imdecode` of the same pictures, one after the other, in as many processes as load; a pair takes two
-decodings, and frames are counted. What the device does with a batch (`s2d.training.pairs.finished`: move, recolour,
-make floats) is timed apart, on this processor. Without --data, a data set is made in a temporary folder: a textured
-picture that moves, crops of 256 px. For --tracks, one part of frames stands for all parts under their names.
+The limit is `cv2.imdecode` of the same pictures, by as many threads as load; a pair takes two decodings, and frames are
+counted. Where other work shares the cores, look at the share by processor time. What the device does with a batch
+(`s2d.training.pairs.finished`: move, recolour, make floats) is timed apart, on one thread of this processor; and, for
+comparison, torch's DataLoader with two processes on the same pairs. Without --data, a data set is made in a temporary
+folder: a textured picture that moves, crops of 256 px. For --tracks, one part stands for all parts of frames.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from s2d.images import encode_jpeg
 from s2d.landmarks.layout import COUNT
-from s2d.shards.reader import open_dataset
 from s2d.shards.schema import TRACKS, Provenance
 from s2d.shards.writer import frame_table, part_path, write_shard
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.pairs import finished
 
-CROP, FPS = 256, 25.0
+CROP, FPS, BATCH = 256, 25.0, 16
 PROVENANCE = Provenance("made", "1", {}, CROP, {})
 PER_PART = 100  # tracks; the index of 100,000 tracks has 1,000 parts
 
@@ -76,73 +77,76 @@ def _row(name: str, video: str, frames: int) -> dict[str, object]:
 
 def module(path: str, size: int, workers: int) -> FaceDataModule:
     """The loader as training has it."""
-    made = FaceDataModule(path, size=size, batch_size=16, workers=workers, val_share=0.1)
+    made = FaceDataModule(path, size=size, batch_size=BATCH, workers=workers, val_share=0.1)
     made.setup()
     return made
 
 
-def decode_rate(path: str, size: int, seconds: float) -> float:
-    """Pictures a second that one process decodes, reduced inside the decoder where `size` allows it."""
-    cv2.setNumThreads(0)
-    shards = open_dataset(path)
-    stored = int(shards.metadata["crop_size"])
-    pictures = [jpeg for track in shards.tracks()["track_id"][:4] for jpeg in shards.frames(track).jpeg or []]
-    flag = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}[max(1, stored // size)]
-    count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        for picture in pictures[:64]:
+def decode_rate(path: str, size: int, seconds: float, threads: int) -> tuple[float, float]:
+    """Pictures that `threads` decode in a second, and in a second of processor time."""
+    data = module(path, size, 0)
+    store = data.training_pairs.store
+    pictures = [jpeg for span in data.training_pairs.spans[0][:8] for jpeg in store.clip(span).jpeg]
+    flag = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}[store.stored // size]
+
+    def decode(_: int) -> int:
+        for picture in pictures[: 2 * BATCH]:
             cv2.imdecode(np.frombuffer(picture, np.uint8), flag)
-        count += len(pictures[:64])
-    return count / (time.perf_counter() - started)
+        return len(pictures[: 2 * BATCH])
+
+    with ThreadPoolExecutor(threads) as pool:
+        return timed((sum(pool.map(decode, range(threads))) for _ in count()), seconds)
 
 
-def decode_limit(path: str, size: int, seconds: float, processes: int) -> float:
-    """The sum over `processes` at once."""
-    if processes == 1:
-        return decode_rate(path, size, seconds)
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        pool.starmap(decode_rate, [(path, size, 0.1)] * processes)  # all have started
-        return sum(pool.starmap(decode_rate, [(path, size, seconds)] * processes))
+def loader_rate(path: str, size: int, seconds: float, threads: int) -> tuple[float, float]:
+    """Frames that come out of the loader, likewise; one thread is that which trains."""
+    return timed(frames_of(module(path, size, threads * (threads > 1)).train_dataloader()), seconds)
 
 
-def loader_rate(path: str, size: int, seconds: float, workers: int) -> float:
-    """Frames a second that come out of the loader, after the first batches."""
-    cv2.setNumThreads(0)
-    batches: Iterator[dict[str, torch.Tensor]] = iter(module(path, size, workers).train_dataloader())
-    for _ in islice(batches, 6):
-        pass
-    count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        count += next(batches)["frames"].shape[:2].numel()
-    return count / (time.perf_counter() - started)
+def process_rate(path: str, size: int, seconds: float, processes: int) -> float:
+    """Frames a second by the processes of torch's DataLoader, for comparison."""
+    pairs = module(path, size, 0).training_pairs
+    return timed(frames_of(DataLoader(pairs, BATCH, sampler=range(10**7), num_workers=processes)), seconds)[0]
+
+
+def frames_of(loader: Iterable[dict[str, torch.Tensor]]) -> Iterator[int]:
+    """Frames in each batch, after the first ones, which read the tracks."""
+    return (batch["frames"].shape[:2].numel() for batch in islice(loader, 8, None))
+
+
+def timed(counts: Iterator[int], seconds: float) -> tuple[float, float]:
+    """What is counted in a second of the clock and of this process's processor time."""
+    next(counts)
+    total, began, used = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds:
+        total += next(counts)
+    return total / (time.perf_counter() - began), total / (time.process_time() - used)
 
 
 def device_microseconds(path: str, size: int, seconds: float) -> float:
-    """Time for each frame of what is left to the device, on this processor, with the threads torch takes."""
+    """Time for each frame of what is left to the device, on one thread of this processor."""
     batch = next(iter(module(path, size, 0).train_dataloader()))
-    finished(batch)
-    count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
+
+    def step() -> int:
         finished(batch)
-        count += batch["frames"].shape[:2].numel()
-    return 1e6 * (time.perf_counter() - started) / count
+        return int(batch["frames"].shape[:2].numel())
+
+    return 1e6 / timed((step() for _ in count()), seconds)[0]
 
 
 def rates(path: str, seconds: float) -> dict[str, object]:
-    """Both sizes, one and two processes; limit and loader in turn, the best of three each."""
+    """Both sizes, one and two threads; limit and loader in turn, the best of three each."""
     found: dict[str, object] = {}
     for size in (256, 64):
-        for processes in (1, 2):
-            pairs = [
-                (
-                    decode_limit(path, size, seconds, processes),
-                    loader_rate(path, size, seconds, processes * (processes > 1)),
-                )
+        for threads in (1, 2):
+            turns = [
+                (*decode_rate(path, size, seconds, threads), *loader_rate(path, size, seconds, threads))
                 for _ in range(3)
             ]
-            limit, loader = (max(column) for column in zip(*pairs, strict=True))
+            limit, limit_cpu, loader, loader_cpu = (max(column) for column in zip(*turns, strict=True))
             shown = {"decode_limit_fps": round(limit), "loader_fps": round(loader), "share": round(loader / limit, 3)}
-            found[f"{size}px_{processes}_process"] = shown
+            found[f"{size}px_{threads}_thread"] = shown | {"share_by_processor_time": round(loader_cpu / limit_cpu, 3)}
+        found[f"{size}px_2_torch_processes_fps"] = round(process_rate(path, size, seconds, 2))
         found[f"{size}px_device_us_per_frame"] = round(device_microseconds(path, size, seconds), 1)
     return found
 
@@ -165,21 +169,18 @@ def make_index(folder: Path, tracks: int) -> None:
             os.link(original, path)
 
 
-def start(path: str, workers: int) -> dict[str, object]:
-    """Seconds to open and part the index, and from then to the first batch, by workers that fork and that spawn."""
-    started = time.perf_counter()
-    data = module(path, 64, workers)
-    found: dict[str, object] = {"tracks": len(data.tracks), "setup_seconds": round(time.perf_counter() - started, 2)}
-    for method in ("fork", "spawn"):
-        loader = data.train_dataloader()
-        loader.multiprocessing_context = method
-        started = time.perf_counter()
-        batches = iter(loader)
-        next(batches)
-        found[f"first_batch_{method}_seconds"] = round(time.perf_counter() - started, 2)
-        del batches, loader
-    found["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return found
+def start(path: str) -> dict[str, object]:
+    """Seconds to open and part the index, and from then to the first batch by two threads."""
+    began = time.perf_counter()
+    data = module(path, 64, workers=2)
+    opened = time.perf_counter()
+    next(iter(data.train_dataloader()))
+    return {
+        "tracks": len(data.tracks),
+        "setup_seconds": round(opened - began, 2),
+        "first_batch_seconds": round(time.perf_counter() - opened, 2),
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
 
 
 def main() -> None:
@@ -189,10 +190,12 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, help="measure the start on an index of so many tracks instead")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (2)")
     args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as folder:
         if args.tracks:
             make_index(Path(folder), args.tracks)
-            print(json.dumps(start(folder, workers=2)))
+            print(json.dumps(start(folder)))
             return
         if not args.data:
             make_data(Path(folder))

@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 from s2d import cli
 from s2d.assets import ASSETS
 from s2d.curation.limits import DEFAULTS, columns
+from s2d.evaluation.figures import FIGURES
 from s2d.landmarks import weights
 from s2d.landmarks.jitter import METRICS
 from s2d.landmarks.layout import PARTS
@@ -58,6 +59,13 @@ def _metrics() -> Rows:
     return rows
 
 
+def _figures() -> Rows:
+    rows: Rows = [("figure", "best", "what it says")]
+    for name, figure in FIGURES.items():
+        rows.append((f"`{name}`", "more" if figure.aim == float("inf") else f"{figure.aim:g}", figure.meaning))
+    return rows
+
+
 def _filters() -> Rows:
     rows: Rows = [("name", "unit", "default", "what is measured")]
     for name, field in columns().items():
@@ -80,7 +88,7 @@ def _weights() -> Rows:
 
 def _losses() -> Rows:
     usual = LossWeights()
-    names = [field.name for field in fields(LossWeights) if field.name not in ("mask_prior_steps", "network")]
+    names = [field.name for field in fields(LossWeights) if not field.name.endswith(("_steps", "_start", "network"))]
     return [("loss", "default weight"), *((f"`{name}`", f"{getattr(usual, name):g}") for name in names)]
 
 
@@ -93,6 +101,7 @@ def _assets() -> Rows:
 TABLES: dict[str, Callable[[], Rows]] = {
     **{name: _schema(name) for name in SCHEMAS},
     "metrics": _metrics,
+    "figures": _figures,
     "filters": _filters,
     "weights": _weights,
     "losses": _losses,

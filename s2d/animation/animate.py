@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from s2d import geometry, progress
+from s2d.animation.ahead import SharedDetector
 from s2d.animation.driver import Driver, load_driver
-from s2d.animation.paste import FADE, Paste, hold_border, share_within
+from s2d.animation.painter import Painter
+from s2d.animation.paste import Paste
 from s2d.animation.source import SourceFace, load_source
 from s2d.errors import S2DError, UsageError
 from s2d.files import check_writable
@@ -20,12 +21,11 @@ from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
 from s2d.landmarks.retarget import retarget
-from s2d.models.runtime import Runtime, load_runtime
+from s2d.models.runtime import load_runtime
 from s2d.video import VideoWriter
 from s2d.video.writer import CLOCK
 
-BATCH = 8
-BATCH_PIXELS = BATCH * 512 * 512  # larger pictures come in smaller batches, in the same memory
+DETECTORS = {"mesh": 2}  # instances that share the driver's frames; others take all cores or much memory each
 MIN_SIZE, MAX_SIZE = 64, 2048
 
 
@@ -91,12 +91,13 @@ def animate(
     if side_by_side and paste_back:
         raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
     model, trained = load_runtime(checkpoint, runtime)
-    finder = make_detector(detector)
+    finder = SharedDetector(lambda: make_detector(detector), DETECTORS.get(detector, 1))
     moving = load_source(source, finder, size, face=face, whole=paste_back)
     check_writable(out)
     driver = load_driver(driving, finder, moving.size, track, fps)
     points = _driving_points(moving, driver, mode)
-    results = progress.track(render(model, moving, points, hold=paste_back), "animating", total=len(points))
+    painter = Painter(model, moving, hold=paste_back)
+    results = progress.track(painter.frames(points), "animating", total=len(points))
     if side_by_side:
         pictures = _side_by_side(moving, driver, results)
     else:
@@ -117,26 +118,6 @@ def animate(
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
         trained=trained,
     )
-
-
-def render(model: Runtime, face: SourceFace, points: Float32, *, hold: bool = False) -> Iterator[Image]:
-    """Frames (size, size, 3) of the source moved to landmarks `points` (T, 70, 2), both in pixels of its crop.
-
-    With `hold` motion dies away towards the border of the crop, to be laid back into the photo.
-    """
-    whole, side = geometry.Crop(0, 0, face.size), model.config.size
-    full = picture_tensor(face.image)
-    small = full if face.size == side else picture_tensor(whole.image(face.image, side))
-    targets = normalised(whole.points(points, side), side)
-    with torch.inference_mode():
-        encoded = model.encode_source(small, normalised(whole.points(face.points, side), side)[None])
-    share = torch.from_numpy(share_within(face.photo, face.crop, side, FADE)) if hold else None
-    batch = max(1, min(BATCH, BATCH_PIXELS // face.size**2))
-    for start in range(0, len(points), batch):
-        with torch.inference_mode():
-            output = model.drive(encoded, targets[start : start + batch])
-            images = model.render(full, output if share is None else hold_border(output, share))
-        yield from (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def _check(size: int | None, out: str | Path, face: int) -> None:
@@ -180,13 +161,3 @@ def _driving_panels(driver: Driver, size: int) -> Iterator[Image]:
         return
     for picture in driver.frames():
         yield geometry.Crop(0, 0, driver.size).image(picture, size) if driver.size != size else picture
-
-
-def picture_tensor(image: Image) -> torch.Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
-
-
-def normalised(points: Float32, size: int) -> torch.Tensor:
-    """Points (..., 2) in pixels of a square picture, as the models take them."""
-    return torch.from_numpy(geometry.to_normalized(points, size, size).astype(np.float32))

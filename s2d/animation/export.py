@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from s2d.animation.animate import normalised, picture_tensor
+from s2d.animation.painter import normalised, picture_tensor
 from s2d.animation.source import SourceFace, load_source
 from s2d.files import check_writable
 from s2d.geometry import Float32

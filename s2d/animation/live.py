@@ -1,7 +1,12 @@
-"""A live preview: every frame of a camera, or of a file in its place, detected, aligned, animated and shown at once."""
+"""A live preview: every frame of a camera, or of a file in its place, detected, aligned, animated and shown at once.
+
+While threads paint a frame, the next is already detected. For the first second the driver's face at rest is learnt and
+the photo stays as it is; then the motion is blended in.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -10,25 +15,27 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
-import torch
 
-from s2d import geometry
-from s2d.animation.animate import normalised, picture_tensor
-from s2d.animation.source import SourceFace, load_source
-from s2d.errors import S2DError
+from s2d.animation.ahead import ahead
+from s2d.animation.painter import Painter
+from s2d.animation.source import load_source
+from s2d.errors import S2DError, UsageError
 from s2d.files import check_writable
 from s2d.geometry import Array, Float32, Image
 from s2d.landmarks.detectors.base import Detector, for_shot
 from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.neutral import neutral_face
 from s2d.landmarks.online import OnlineAligner
-from s2d.landmarks.retarget import neutral_face, retarget
-from s2d.models.runtime import Runtime, load_runtime
+from s2d.landmarks.retarget import retarget
+from s2d.models.runtime import load_runtime, workers
 from s2d.video import VideoReader, VideoWriter
 
-NEUTRAL_FRAMES = 12  # the driver's face at rest is looked for in so many first frames, half a second
+NEUTRAL_SECONDS = 1.0  # the driver's face at rest is looked for in so much: a blink in it does no harm
+BLEND_SECONDS = 0.4  # from the photo as it is to the driver's motion
 LOST_SECONDS = 0.5  # a face missed for longer is another one, or elsewhere
 WINDOW = "s2d live (q ends)"
 FPS = 25.0  # declared for a camera's recording; the frames carry their own times
@@ -47,7 +54,8 @@ class LiveResult:
     fps: float
     """Frames read per second of these."""
     milliseconds: dict[str, float]
-    """Per frame read, by stage: read, detect, align, animate, show."""
+    """Per frame read, by stage: read, detect, align, animate, show; stages run at the same time, so they add up to more
+    than the time of a frame."""
 
 
 def live(
@@ -64,8 +72,11 @@ def live(
     `driving` is a video file in place of the `camera`, taken as fast as it can be. `out` is an MP4 to write instead of
     showing a window. `model` is a file of s2d export or a checkpoint; without it the analytic prior moves the photo.
 
-    Raises S2DError for unreadable input, no camera, no window to show in, or a driver without a face.
+    Raises UsageError for a negative camera, S2DError for unreadable input, no camera, no window to show in, or a driver
+    without a face.
     """
+    if camera < 0:  # OpenCV would end the whole process
+        raise UsageError(f"camera {camera}", "cameras are counted from 0", "give 0 or more")
     runtime, _ = load_runtime(model)
     finder = make_detector(detector)
     painter = Painter(runtime, load_source(source, finder))
@@ -83,40 +94,15 @@ def live(
     return result
 
 
-class Painter:
-    """A source face, made ready once; then one picture per set of landmarks."""
-
-    def __init__(self, model: Runtime, face: SourceFace) -> None:
-        self.face, self._model = face, model
-        self._whole, self._side = geometry.Crop(0, 0, face.size), model.config.size
-        self._full = picture_tensor(face.image)
-        small = picture_tensor(self._whole.image(face.image, self._side))
-        with torch.inference_mode():
-            self._encoded = model.encode_source(small, self._normalised(face.points))
-
-    def paint(self, points: Float32) -> Image:
-        """The source (size, size, 3) with landmarks (70, 2) in pixels of its crop."""
-        with torch.inference_mode():
-            made = self._model.render(self._full, self._model.drive(self._encoded, self._normalised(points)))
-        picture: Image = (made[0] * 255).round().byte().permute(1, 2, 0).numpy()
-        return picture
-
-    def _normalised(self, points: Float32) -> torch.Tensor:
-        return normalised(self._whole.points(points, self._side), self._side)[None]
-
-
 class LiveFace:
-    """The largest face of the frames so far: aligned without delay, its rest taken from the first frames.
-
-    That rest is found anew with each of the NEUTRAL_FRAMES first frames, so that there is motion from the second on;
-    as it settles, the result slides a little during this half second.
-    """
+    """The largest face of the frames so far: aligned without delay, its rest taken from the first second."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector, self._aligner = for_shot(detector), OnlineAligner(lag=0)
         self._first: list[Float32] = []
         self._neutral: Array | None = None
         self._seen = -np.inf
+        self._started = self._known = -np.inf  # when its rest began to be learnt, and was known
 
     def detect(self, frame: Image) -> Float32:
         """(70, 2) frame pixels; NaN where there is no face."""
@@ -134,17 +120,26 @@ class LiveFace:
         found = self._aligner.update(frame, raw, moment)
         return None if found is None else found.points
 
-    def retarget(self, source: Float32, points: Float32) -> Float32:
-        """The driver's motion from its rest, on the source's face."""
-        if len(self._first) < NEUTRAL_FRAMES:
+    def retarget(self, source: Float32, points: Float32, moment: float) -> Float32:
+        """The driver's motion from its rest, on the source's face; the source itself while that rest is not known."""
+        if self._neutral is None:
+            self._started = moment if not self._first else self._started
             self._first.append(points)
-            self._neutral = neutral_face(np.stack(self._first))
-        moved: Float32 = retarget(source, points[None], neutral=self._neutral)[0]
-        return moved
+            if moment - self._started < NEUTRAL_SECONDS:
+                return source
+            self._neutral, self._known = neutral_face(np.stack(self._first)), moment
+        share = min(1.0, (moment - self._known) / BLEND_SECONDS)
+        moved = retarget(source, points[None], neutral=self._neutral)[0]
+        blended: Float32 = source + np.float32(share) * (moved - source)
+        return blended
 
 
 class _Stopwatch(Counter[str]):
-    """Seconds by stage."""
+    """Seconds by stage, of any thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -152,7 +147,8 @@ class _Stopwatch(Counter[str]):
         try:
             yield
         finally:
-            self[name] += time.perf_counter() - started  # type: ignore[assignment]
+            with self._lock:
+                self[name] += time.perf_counter() - started  # type: ignore[assignment]
 
 
 class _Window:
@@ -177,33 +173,49 @@ class _File:
 def _run(
     frames: Iterator[tuple[float, Image]], face: LiveFace, painter: Painter, screen: _Window | _File
 ) -> LiveResult:
-    watch = _Stopwatch()
-    count = animated = 0
+    watch, count, animated = _Stopwatch(), itertools.count(), 0
     started = time.perf_counter()
+
+    def paint(step: tuple[float, Float32]) -> tuple[float, Image]:
+        with watch.stage("animate"):
+            return step[0], painter.paint(step[1][None])[0]
+
+    targets = _targets(_counted(frames, count), face, painter.face.points, watch)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how a preview ends
-        while True:
-            with watch.stage("read"):
-                item = next(frames, None)
-            if item is None:
-                break
-            moment, frame = item
-            count += 1
-            with watch.stage("detect"):
-                raw = face.detect(frame)
-            with watch.stage("align"):
-                points = face.align(frame, raw, moment)
-            if points is None:
-                continue
-            with watch.stage("animate"):
-                picture = painter.paint(face.retarget(painter.face.points, points))
+        for moment, picture in ahead(paint, targets, workers(painter.model)):
             with watch.stage("show"):
                 going_on = screen.show(picture, moment)
             animated += 1
             if not going_on:
                 break
-    seconds = time.perf_counter() - started
-    stages = {name: 1e3 * spent / max(count, 1) for name, spent in watch.items()}
-    return LiveResult(count, animated, seconds, count / max(seconds, 1e-9), stages)
+    seconds, read = time.perf_counter() - started, next(count)
+    stages = {name: 1e3 * spent / max(read, 1) for name, spent in watch.items()}
+    return LiveResult(read, animated, seconds, read / max(seconds, 1e-9), stages)
+
+
+def _counted(frames: Iterator[tuple[float, Image]], count: Iterator[int]) -> Iterator[tuple[float, Image]]:
+    for item in frames:
+        next(count)
+        yield item
+
+
+def _targets(
+    frames: Iterator[tuple[float, Image]], face: LiveFace, source: Float32, watch: _Stopwatch
+) -> Iterator[tuple[float, Float32]]:
+    """Seconds and landmarks, on the source's face, of each frame with a face."""
+    while True:
+        with watch.stage("read"):
+            item = next(frames, None)
+        if item is None:
+            return
+        moment, frame = item
+        with watch.stage("detect"):
+            raw = face.detect(frame)
+        with watch.stage("align"):
+            points = face.align(frame, raw, moment)
+            target = None if points is None else face.retarget(source, points, moment)
+        if target is not None:
+            yield moment, target
 
 
 def _file_frames(path: str | Path) -> Iterator[tuple[float, Image]]:
@@ -218,6 +230,7 @@ def _camera_frames(number: int) -> Iterator[Iterator[tuple[float, Image]]]:
         if not camera.isOpened():
             remedy = "connect one, choose another by --camera, or give a video by --driving"
             raise S2DError(f"cannot open camera {number}", "there is none, or it is in use", remedy)
+        camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # older frames than the last would only be late
         yield _shots(camera)
     finally:
         camera.release()

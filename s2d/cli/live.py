@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from s2d.cli.arguments import add_detector, add_source
+from s2d.cli.arguments import add_detector, add_source, at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d live`."""
     add_source(parser)
     driver = parser.add_mutually_exclusive_group()
-    driver.add_argument("--camera", type=int, default=0, metavar="N", help="number of the webcam (default: 0)")
+    driver.add_argument("--camera", type=at_least(0), default=0, metavar="N", help="number of the webcam (default: 0)")
     driver.add_argument("--driving", metavar="VIDEO", help="a file in place of the webcam")
     parser.add_argument("--out", metavar="MP4", help="write a video instead of showing a window")
     parser.add_argument("--model", metavar="FILE", help="file of s2d export, or a checkpoint; without: the prior")

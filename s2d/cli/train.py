@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(packaged_configs())
     parser.add_argument("--data", nargs="+", metavar="DIR", help="the data set, or several (--data.path)")
     parser.add_argument(
-        "--config", metavar="NAME|FILE", help=f"packaged configuration ({names}) or a YAML file ({DEFAULT_CONFIG})"
+        "--config",
+        metavar="NAME|FILE",
+        help=f"packaged configuration, of {names}, or a YAML file (default: {DEFAULT_CONFIG})",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder for logs, checkpoints, weights (runs/NAME)")
     parser.add_argument(

@@ -1,32 +1,59 @@
-"""Cross-identity motion: the driver's movement, on the source's own face shape (design: part by part).
+"""Cross-identity motion: the driver's movement, on the source's own face shape, part by part.
 
-Driving landmarks are split into head motion (a similarity per frame, from points that expression hardly moves) and
-what remains in head coordinates. Both are taken relative to the driver's neutral face, so the source keeps its shape:
-lids open in proportion to the source's own eyes (a closed driver closes them), pupils move in eyelid coordinates, the
-mouth in units of its own width, everything else in units of the face.
+Driving landmarks are split into head motion (a similarity per frame, from points that expression hardly moves) and what
+remains in head coordinates. Both are relative to the driver's neutral face, so that the source keeps its own shape. Two
+things are not, because closed is closed for everybody: lids open by their share of the driver's usual opening, down to
+nothing, and lips by the driver's opening in units of the mouth's width, also where the photo shows an open mouth or the
+driver never closes its own. Pupils move in coordinates of the eye, everything else in units of the face.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from s2d import geometry
 from s2d.errors import S2DError
 from s2d.geometry import Array, Float32, Floats
 from s2d.landmarks import layout
+from s2d.landmarks.neutral import neutral_face, to_pose
+
+Complex = npt.NDArray[np.complex128]
 
 MODES = ("relative", "absolute")
-RIGID = (0, 1, 2, 3, 13, 14, 15, 16, 27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)  # temples, nose, eye corners
-EYES = (
-    (layout.PARTS["right_eye"], layout.RIGHT_LIDS, layout.RIGHT_PUPIL),
-    (layout.PARTS["left_eye"], layout.LEFT_LIDS, layout.LEFT_PUPIL),
-)
 MOUTH = layout.PARTS["outer_lips"] + layout.PARTS["inner_lips"]
 MOUTH_CORNERS = (48, 54)
-NEUTRAL_SHARE = 0.2  # of the frames, those of least expression, make the neutral face
 MAX_MOUTH_SCALE = 1.5  # a source with a tiny or wide mouth must not exaggerate
-MAX_APERTURE_RATIO = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
-MIN_APERTURE = 0.02  # of the eye's width: below this the driver never opens its eyes and its ratio says nothing
+LIPS_CLOSED = 0.04  # opening over mouth width that detectors still give closed lips
+UPPER_SHARE, CHIN_SHARE = (
+    0.3,
+    0.5,
+)  # of an opening: what the upper lip rises by, and the chin falls; medians of real clips
+# landmarks that follow the opening at each inner pair, with their share of it
+UPPER_LIP = {61: (49, 50), 62: (51,), 63: (52, 53)}
+LOWER_LIP = {67: (58, 59), 66: (57,), 65: (55, 56)}
+CHIN = {4: 0.2, 5: 0.35, 6: 0.7, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.7, 11: 0.35, 12: 0.2}  # of the chin's fall
+LIDS_CLOSED = 0.09  # opening over eye width up to which detectors take lids for closed
+LEAST_REST = 0.05  # opening beyond that, over eye width, of a driver that never opens its eyes
+MAX_OPENNESS = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
+MEETING = 0.25  # of the opening, from below, is where lids meet: the lower one hardly moves in a blink
+FARTHEST_GAZE = 0.4  # of the eye's width, from its middle
+
+
+class _Eye(NamedTuple):
+    """One eye of the layout: contour from the left corner clockwise."""
+
+    contour: tuple[int, ...]
+    lids: tuple[tuple[int, int], ...]
+    pupil: int
+
+
+EYES = (
+    _Eye(layout.PARTS["right_eye"], layout.RIGHT_LIDS, layout.RIGHT_PUPIL),
+    _Eye(layout.PARTS["left_eye"], layout.LEFT_LIDS, layout.LEFT_PUPIL),
+)
 
 
 def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: Array | None = None) -> Float32:
@@ -34,9 +61,10 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
 
     `source` (70, 2) and `driving` (T, 70, 2) may be in different pixel units. Returns (T, 70, 2) in the source's
     units; points that the source or the driver never has stay NaN. Mode "relative" moves the source from where it is
-    as the driver moves from its neutral face; "absolute" returns the driving landmarks as they are, for a driver
-    whose crop already shows the source's person. `neutral` (70, 2) is the driver's face at rest where it is known
-    already, as in a live picture; by default it is found among the driving frames.
+    as the driver moves from its neutral face; eyes that are closed in the source stay closed, having nothing to show.
+    "absolute" returns the driving landmarks as they are, for a driver whose crop already shows the source's person.
+    `neutral` (70, 2) is the driver's face at rest where it is known already, as in a live picture; by default it is
+    found among the driving frames.
 
     Raises S2DError for an unknown mode or a driver without a single complete face.
     """
@@ -47,39 +75,11 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
     own: Array = np.asarray(source, dtype=np.float64)
     faces: Array = np.asarray(driving, dtype=np.float64)
     neutral = neutral_face(faces) if neutral is None else neutral
-    heads = geometry.similarity_fit(np.broadcast_to(neutral[list(RIGID)], faces[:, RIGID].shape), faces[:, RIGID])
+    heads = to_pose(neutral, faces)
     shapes = geometry.apply(geometry.invert(heads), faces)  # each frame's face, in the pose of the neutral one
     to_source = geometry.similarity_fit(neutral[: layout.RIGHT_PUPIL], own[: layout.RIGHT_PUPIL])
     moved = _moved_shape(own, geometry.apply(to_source, neutral), geometry.apply(to_source, shapes))
     return geometry.apply(_conjugate(to_source, heads), moved).astype(np.float32)
-
-
-def neutral_face(driving: Floats) -> Array:
-    """The driver's face at rest: median, in a common pose, of the frames of least expression; (T, 70, 2) -> (70, 2).
-
-    Not frame 0, which often shows an open mouth or a blink. Raises S2DError when no frame has all 68 points.
-    """
-    every: Array = np.asarray(driving, dtype=np.float64)
-    complete = np.isfinite(every[:, : layout.RIGHT_PUPIL]).all(axis=(1, 2))
-    if not complete.any():
-        raise S2DError("cannot retarget this driver", "no frame has all 68 landmarks", "use another driving clip")
-    faces = every[complete]
-    reference = faces[0]
-    for _ in range(2):  # generalised Procrustes: align all to the reference, take the median, again
-        fits = geometry.similarity_fit(faces[:, RIGID], np.broadcast_to(reference[list(RIGID)], faces[:, RIGID].shape))
-        posed = geometry.apply(fits, faces)
-        reference = geometry.median_over_frames(posed)
-    calm = np.argsort(_expression(posed, reference), kind="stable")[: max(1, round(NEUTRAL_SHARE * len(faces)))]
-    rest = geometry.median_over_frames(posed[calm])
-    pose = geometry.similarity_fit(rest[list(RIGID)], geometry.median_over_frames(faces[calm])[list(RIGID)])
-    return geometry.apply(pose, rest)
-
-
-def _expression(posed: Array, reference: Array) -> Array:
-    """How far each face is from rest: distance to the median face plus mouth opening, in inter-ocular units."""
-    scale = layout.interocular(reference)
-    distance = np.linalg.norm(posed[:, : layout.RIGHT_PUPIL] - reference[: layout.RIGHT_PUPIL], axis=-1).mean(-1)
-    return np.asarray((distance + 0.5 * layout.aperture(posed, layout.INNER_LIP_PAIRS)) / scale)
 
 
 def _conjugate(to_source: Array, heads: Array) -> Array:
@@ -91,67 +91,99 @@ def _conjugate(to_source: Array, heads: Array) -> Array:
 
 def _moved_shape(source: Array, neutral: Array, shapes: Array) -> Array:
     """The source's face with each frame's expression, before head motion; all in source units."""
-    moved = source + (shapes - neutral)
+    base, rest = lips_closed(source), lips_closed(neutral)
+    moved = base + (shapes - rest)
     mouth = list(MOUTH)
-    moved[:, mouth] = _scaled_mouth(source, neutral, shapes)
-    for eye, lids, pupil in EYES:
-        moved[:, eye] = _scaled_eye(source, neutral, shapes, eye, lids)
-        moved[:, pupil] = _placed_pupil(source, neutral, shapes, moved, eye, pupil)
+    moved[:, mouth] = _scaled_mouth(base, rest, shapes)
+    for eye in EYES:
+        _move_eye(moved, source, neutral, shapes, eye)
     return _ordered_lips(moved)
 
 
-def _scaled_mouth(source: Array, neutral: Array, shapes: Array) -> Array:
+def lips_closed(face: Array) -> Array:
+    """A face (70, 2) with its lips as good as closed and its chin up; unchanged where they are closed already."""
+    closed: Array = face.copy()
+    down = _down(face)
+    width = float(np.linalg.norm(face[MOUTH_CORNERS[1]] - face[MOUTH_CORNERS[0]]))
+    excess = []
+    for upper, lower in layout.INNER_LIP_PAIRS:
+        gap = max(float((face[lower] - face[upper]) @ down) - LIPS_CLOSED * width, 0.0)
+        closed[[upper, *UPPER_LIP[upper]]] += UPPER_SHARE * gap * down
+        closed[[lower, *LOWER_LIP[lower]]] -= (1 - UPPER_SHARE) * gap * down
+        excess.append(gap)
+    fall = CHIN_SHARE * float(np.mean(excess))
+    closed[list(CHIN)] -= fall * np.array(list(CHIN.values()))[:, None] * down
+    return closed
+
+
+def _scaled_mouth(source: Array, rest: Array, shapes: Array) -> Array:
     """Lip motion in units of the mouth's own width; the mouth's centre moves in units of the face."""
     mouth = list(MOUTH)
-    widths = [np.linalg.norm(face[MOUTH_CORNERS[1]] - face[MOUTH_CORNERS[0]]) for face in (source, neutral)]
+    widths = [np.linalg.norm(face[MOUTH_CORNERS[1]] - face[MOUTH_CORNERS[0]]) for face in (source, rest)]
     scale = np.clip(widths[0] / max(widths[1], 1e-6), 1 / MAX_MOUTH_SCALE, MAX_MOUTH_SCALE)
-    motion = shapes[:, mouth] - neutral[mouth]
+    motion = shapes[:, mouth] - rest[mouth]
     centre = motion.mean(axis=1, keepdims=True)
     return np.asarray(source[mouth] + centre + scale * (motion - centre))
 
 
-def _scaled_eye(
-    source: Array, neutral: Array, shapes: Array, eye: tuple[int, ...], lids: tuple[tuple[int, int], ...]
-) -> Array:
-    """Lids of the source, opened by the driver's ratio of aperture to its neutral aperture."""
-    points = list(eye)
-    width = np.linalg.norm(neutral[eye[3]] - neutral[eye[0]])
-    at_rest = max(float(layout.aperture(neutral, lids)), MIN_APERTURE * float(width))
-    ratio = np.minimum(layout.aperture(shapes, lids) / at_rest, MAX_APERTURE_RATIO)[:, None]
-    corners = shapes[:, [eye[0], eye[3]]] - neutral[[eye[0], eye[3]]]
-    shift = corners.mean(axis=1, keepdims=True)
-    opened = source[points] + shift
+def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _Eye) -> None:
+    """Put contour and pupil of an eye on `moved` (T, 70, 2), between the corners that are there already.
+
+    In coordinates of the eye: real along the line through its corners, in widths, from the middle; imaginary across it,
+    in widths at rest, since a turned head makes an eye narrower but not lower.
+    """
+    width, rest_width = _width(source, eye), _width(neutral, eye)
+    own = _in_eye(source, eye, width)
+    placed = np.repeat(own[None], len(shapes), axis=0)
+    openness = _openness(neutral, shapes, eye)
     for upper, lower in ((1, 5), (2, 4)):
-        middle = 0.5 * (source[eye[upper]] + source[eye[lower]])
-        # lids meet near the lower one, which hardly moves in a blink
-        meeting = middle + 0.25 * (source[eye[lower]] - source[eye[upper]])
+        meeting = own[lower] + MEETING * (own[upper] - own[lower])
         for lid in (upper, lower):
-            opened[:, lid] = (meeting + ratio * (source[eye[lid]] - meeting)) + shift[:, 0]
-    return np.asarray(opened)
+            placed[:, lid] = meeting + openness * (own[lid] - meeting)
+    gaze = own[-1] + _in_eye(shapes, eye, rest_width)[:, -1] - _in_eye(neutral, eye, rest_width)[-1]
+    farthest = max(FARTHEST_GAZE, abs(own[-1].real)) if np.isfinite(own[-1]) else np.nan
+    placed[:, -1] = np.clip(gaze.real, -farthest, farthest) + 1j * gaze.imag
+    middle, axis = _frame(moved, eye)
+    there = (
+        middle[:, None] + (placed.real * abs(axis)[:, None] + 1j * placed.imag * width) * (axis / abs(axis))[:, None]
+    )
+    moved[:, [*eye.contour, eye.pupil]] = np.stack([there.real, there.imag], axis=-1)
 
 
-def _eye_frame(faces: Array, eye: tuple[int, ...]) -> tuple[Array, Array]:
-    """Centre (..., 2) and width (...) of an eye, from its corners: eyelid coordinates."""
-    one, other = faces[..., eye[0], :], faces[..., eye[3], :]
-    return 0.5 * (one + other), np.asarray(np.linalg.norm(other - one, axis=-1))
+def _openness(neutral: Array, shapes: Array, eye: _Eye) -> Array:
+    """How far open an eye is (T,): 0 closed, 1 as at rest."""
+    width = float(_width(neutral, eye))
+    rest = max(float(layout.aperture(neutral, eye.lids)) / width - LIDS_CLOSED, LEAST_REST)
+    return np.clip((layout.aperture(shapes, eye.lids) / width - LIDS_CLOSED) / rest, 0.0, MAX_OPENNESS)
 
 
-def _placed_pupil(
-    source: Array, neutral: Array, shapes: Array, moved: Array, eye: tuple[int, ...], pupil: int
-) -> Array:
-    """The source's pupil, moved as the driver's moves in units of eye width."""
-    centre, width = _eye_frame(shapes, eye)
-    rest_centre, rest_width = _eye_frame(neutral, eye)
-    gaze = (shapes[:, pupil] - centre) / width[:, None] - (neutral[pupil] - rest_centre) / rest_width
-    own_centre, own_width = _eye_frame(source, eye)
-    new_centre, _ = _eye_frame(moved, eye)
-    return np.asarray(new_centre + (source[pupil] - own_centre) + gaze * own_width)
+def _in_eye(faces: Array, eye: _Eye, width: Array) -> Complex:
+    """Contour and pupil (..., 7) of faces (..., 70, 2) in coordinates of the eye, across it in units of `width`."""
+    middle, axis = (value[..., None] for value in _frame(faces, eye))
+    points = faces[..., [*eye.contour, eye.pupil], :]
+    local = (points[..., 0] + 1j * points[..., 1] - middle) / (axis / abs(axis))
+    return np.asarray(local.real / abs(axis) + 1j * local.imag / width)
+
+
+def _frame(faces: Array, eye: _Eye) -> tuple[Complex, Complex]:
+    """Middle between the corners of an eye, and the way from the left to the right one, as complex numbers (...)."""
+    left, right = (faces[..., corner, 0] + 1j * faces[..., corner, 1] for corner in (eye.contour[0], eye.contour[3]))
+    return np.asarray((left + right) / 2), np.asarray(right - left)
+
+
+def _width(faces: Array, eye: _Eye) -> Array:
+    return np.asarray(abs(_frame(faces, eye)[1]))
+
+
+def _down(faces: Array) -> Array:
+    """Unit vectors (..., 2) from the root of the nose to the chin."""
+    down = faces[..., layout.PARTS["jaw"][8], :] - faces[..., 27, :]
+    return np.asarray(down / np.linalg.norm(down, axis=-1, keepdims=True))
 
 
 def _ordered_lips(faces: Array) -> Array:
     """Keep the inner lips from crossing: where the lower one would pass the upper, both meet halfway."""
-    down = faces[:, layout.PARTS["jaw"][8]] - faces[:, 27]  # nose root to chin
-    down = down / np.linalg.norm(down, axis=-1, keepdims=True)
+    down = _down(faces)
     for upper, lower in layout.INNER_LIP_PAIRS:
         gap = ((faces[:, lower] - faces[:, upper]) * down).sum(-1, keepdims=True)
         correction = 0.5 * np.minimum(gap, 0.0) * down

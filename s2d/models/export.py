@@ -2,13 +2,12 @@
 
 Inputs: `source` (1, 3, S, S) in [0, 1], `source_points` (1, 70, 2) and `driving_points` (B, 70, 2), both normalised,
 NaN where not known. Outputs: `image`, `warped` (B, 3, S, S) and `grid` (B, S, S, 2) of AnimatorOutput, from which
-`render` makes pictures of any size. B is free. One graph holds everything, so that a single file is enough; the source
-is encoded again with each batch, which costs little beside the rest.
+`render` makes pictures of any size. B is free. One graph holds everything, so that a single file is enough; s2d cuts it
+in two when it loads it (stages.py), so that the source is encoded once.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import warnings
@@ -16,20 +15,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from s2d import __version__
 from s2d.errors import S2DError
 from s2d.files import whole_file
 from s2d.landmarks import layout, tracking
 from s2d.models.animator import Animator
-from s2d.models.runtime import FORMAT, INPUTS, KEY, OUTPUTS, Motion, OnnxAnimator
+from s2d.models.runtime import FORMAT, INPUTS, KEY, OUTPUTS, Motion, OnnxAnimator, require
 
 OPSET = 20
 TOLERANCE = 1e-3  # largest difference from torch, in picture values of 0 to 1 and in normalised units
+LICENCE = "s2d's code is MIT; weights are bound by the terms of the footage they were trained on"
 TRACED_BATCH = 3  # neither 0 nor 1, which the tracer would take for constants
 
 
@@ -66,6 +66,8 @@ def export_onnx(path: str | Path, model: Animator, example: Example, *, trained:
         raise S2DError(asked, "ONNX files end in .onnx", "choose a path that ends in .onnx")
     onnx = require("onnx", asked)
     require("onnxscript", asked)
+    from s2d.models.operators import translations
+
     with _quiet():
         program = torch.onnx.export(
             export_program(model, example),
@@ -73,6 +75,7 @@ def export_onnx(path: str | Path, model: Animator, example: Example, *, trained:
             output_names=OUTPUTS,
             opset_version=OPSET,
             dynamo=True,
+            custom_translation_table=translations(),
             optimize=False,  # onnxruntime does it when it loads the file, far faster
             verbose=False,
         )
@@ -92,21 +95,13 @@ def export_onnx(path: str | Path, model: Animator, example: Example, *, trained:
 def header(model: Animator, trained: bool) -> dict[str, Any]:
     """What a reader must know of the graph; the crop is that of `crop_for`, in shares of face and square."""
     crop = {"headroom": tracking.HEADROOM, "margin": tracking.MARGIN}
-    about = {"format": FORMAT, "layout": layout.NAME, "crop": crop, "size": model.config.size, "trained": trained}
-    return {**about, "config": asdict(model.config)}
+    made = {"format": FORMAT, "s2d": __version__, "licence": LICENCE, "trained": trained}
+    return {**made, "layout": layout.NAME, "crop": crop, "size": model.config.size, "config": asdict(model.config)}
 
 
 def largest_difference(model: Animator, other: OnnxAnimator, example: Example) -> float:
     """Over all outputs, for the whole batch and for each frame alone."""
     return max(_difference(model, other, example, driving) for driving in (example.driving, *example.driving[:, None]))
-
-
-def require(name: str, asked: str) -> ModuleType:
-    """An optional package; raises S2DError, opening with `asked`, when it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise S2DError(asked, f"{name} is not installed", "pip install 's2d[onnx]'") from error
 
 
 def _difference(model: Animator, other: OnnxAnimator, example: Example, driving: Tensor) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,15 +13,18 @@ import torch
 from torch import Tensor
 
 from s2d.errors import S2DError
+from s2d.geometry import Floats as Array
 from s2d.landmarks import layout
 from s2d.models.animator import Animator, AnimatorConfig, render
 from s2d.models.checkpoint import fits, load_animator
+from s2d.models.stages import split
 
 KEY = "s2d"  # the one key of the graph's metadata
 FORMAT = 1  # of inputs, outputs and header
 INPUTS = ["source", "source_points", "driving_points"]
 OUTPUTS = ["image", "warped", "grid"]
-NAMES = ("torch", "onnx")
+WORKERS = 2  # frames animated at a time: that costs less than sharing each frame among as many threads
+DAMAGED = "it is damaged or no ONNX file"
 _REMEDY = "give a file of s2d export"
 
 
@@ -53,42 +58,50 @@ class Runtime(Protocol):
 
 
 class OnnxAnimator:
-    """A file of `s2d export`, run by onnxruntime on the CPU."""
+    """A file of `s2d export`, run by onnxruntime on the CPU; threads may share it.
+
+    The one graph is cut in two as it is loaded (stages.py), so that a source is encoded once and not with every frame.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        """Raises S2DError when onnxruntime is missing, or the file is missing, damaged or no animator of s2d."""
+        """Raises S2DError when onnx or onnxruntime is missing, or the file is, or it is damaged or no animator."""
         path = Path(path)
         asked = f"cannot load an animator from {path}"
         if not path.is_file():
             raise S2DError(asked, "no such file", "check the path")
+        model = _parsed(path.read_bytes(), asked)
+        content = _header(asked, {entry.key: entry.value for entry in model.metadata_props})
+        threads = torch.get_num_threads()
+        self.workers = min(WORKERS, threads)
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise S2DError(asked, "onnxruntime is not installed", "pip install 's2d[onnx]'") from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = torch.get_num_threads()
-        try:
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no base class but this
-            raise S2DError(asked, "it is damaged or no ONNX file", _REMEDY) from error
-        content = _header(asked, self._session.get_modelmeta().custom_metadata_map)
+            stages = split(model, set(INPUTS[2:]))
+            self._kept = stages.kept
+            self._source, self._driving = (
+                _session(part, threads // self.workers, asked) for part in (stages.source, stages.driving)
+            )
+        except (KeyError, ValueError) as error:
+            raise S2DError(asked, DAMAGED, _REMEDY) from error
         self.config = AnimatorConfig(**content["config"])
         self.trained = bool(content.get("trained"))
 
-    def encode_source(self, source: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The graph encodes the source itself."""
-        return source, points
+    def encode_source(self, source: Tensor, points: Tensor) -> dict[str, Array]:
+        """Values of the graph that do not depend on the driving landmarks, by name."""
+        given = dict(zip(INPUTS, (np.ascontiguousarray(tensor.numpy()) for tensor in (source, points)), strict=False))
+        return dict(zip(self._kept, self._source.run(self._kept, given), strict=True))
 
-    def drive(self, encoded: tuple[Tensor, Tensor], driving_points: Tensor) -> Motion:
-        """One run of the graph for landmarks (B, 70, 2)."""
-        values = (np.ascontiguousarray(tensor.numpy()) for tensor in (*encoded, driving_points))
-        made = self._session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
-        return Motion(*map(torch.from_numpy, made))
+    def drive(self, encoded: dict[str, Array], driving_points: Tensor) -> Motion:
+        """The rest of the graph for landmarks (B, 70, 2)."""
+        values = {**encoded, INPUTS[2]: np.ascontiguousarray(driving_points.numpy())}
+        return Motion(*map(torch.from_numpy, self._driving.run(OUTPUTS, values)))
 
     def render(self, source: Tensor, output: Motion) -> Tensor:
         """As Animator's."""
         return render(source, *output)
+
+
+def workers(runtime: Runtime) -> int:
+    """Threads in which `drive` and `render` of this runtime are best called at the same time."""
+    return runtime.workers if isinstance(runtime, OnnxAnimator) else 1  # torch itself shares a frame among its threads
 
 
 def load_runtime(path: str | Path | None, name: str | None = None) -> tuple[Runtime, bool]:
@@ -103,6 +116,33 @@ def load_runtime(path: str | Path | None, name: str | None = None) -> tuple[Runt
         exported = OnnxAnimator(path)
         return exported, exported.trained
     return (Animator().eval(), False) if path is None else (load_animator(path), True)
+
+
+def require(name: str, asked: str) -> ModuleType:
+    """An optional package; raises S2DError, opening with `asked`, when it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise S2DError(asked, f"{name} is not installed", "pip install 's2d[onnx]'") from error
+
+
+def _parsed(content: bytes, asked: str) -> Any:  # noqa: ANN401 - a protobuf message
+    onnx = require("onnx", asked)
+    try:
+        return onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf's errors have no base class but this, nor have onnxruntime's
+        raise S2DError(asked, DAMAGED, _REMEDY) from error
+
+
+def _session(model: Any, threads: int, asked: str) -> Any:  # noqa: ANN401 - protobuf in, a compiled class out
+    onnxruntime = require("onnxruntime", asked)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise S2DError(asked, DAMAGED, _REMEDY) from error
 
 
 def _header(asked: str, metadata: dict[str, str]) -> dict[str, Any]:

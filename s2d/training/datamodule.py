@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cv2
 import pandas as pd
 import pytorch_lightning as pl
 import torch
@@ -19,7 +18,8 @@ from s2d.shards.reader import Dataset as Shards
 from s2d.shards.reader import finished_shards, open_dataset
 from s2d.storage import location
 from s2d.training.augment import Augmentation
-from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs, as_it_is, finished
+from s2d.training.loading import PairLoader
+from s2d.training.pairs import ClipStore, Landmarks, Sample, TrainingPairs, ValidationPairs, finished
 from s2d.training.sampling import ClipOrder, Mixture, PairRule, StreamSampler, shares_of
 from s2d.training.split import Span, Split, join_tracks, split_tracks
 
@@ -38,7 +38,6 @@ class FaceDataModule(pl.LightningDataModule):
     def __init__(
         self,
         path: list[str] | str,
-        weights: list[float] | None = None,
         size: int = 64,
         batch_size: int = 16,
         landmarks: Landmarks = "aligned",
@@ -53,14 +52,13 @@ class FaceDataModule(pl.LightningDataModule):
         workers: int = 0,
         cache_mb: int = 256,
         seed: int = 0,
+        weights: list[float] | None = None,
     ) -> None:
         """What to read and how.
 
         Args:
             path: folder of the data set, or several of one layout, detector and crop size. An identity that is in
                 several of them is one person, and on one side only.
-            weights: of each of several data sets, relative to each other, in the pairs drawn; None draws by their
-                numbers of tracks.
             size: side of the training images in pixels, at most that of the stored crops.
             batch_size: pairs per step and process.
             landmarks: which of the stored landmarks to train on.
@@ -73,9 +71,11 @@ class FaceDataModule(pl.LightningDataModule):
             visit: pairs drawn from a track before the next one is read.
             window: tracks read at a time, so that a batch shows several faces; fewer when so many of the longest would
                 not fit into cache_mb, because samples go round them and each would be read anew for every sample.
-            workers: processes that load; 0 loads in the training process.
-            cache_mb: memory for tracks held by every loading process, in MiB.
+            workers: threads that load ahead of training; 0 loads when a batch is asked for.
+            cache_mb: memory for tracks held by every training process, in MiB.
             seed: of the order, the pairs and the augmentation.
+            weights: of each of several data sets, relative to each other, in the pairs drawn; None draws by their
+                numbers of tracks.
 
         Raises S2DError when a number cannot be meant.
         """
@@ -135,23 +135,13 @@ class FaceDataModule(pl.LightningDataModule):
         ]
         return [parted[n] for n in used], Mixture(tuple(orders), shares)
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> PairLoader:
         """An endless stream in epochs of whole rounds over the tracks; goes on where the trainer stands."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         rounds = -(-MIN_EPOCH // self.training_pairs.order.round)
         per_process = max(1, rounds * self.training_pairs.order.round // (self.batch_size * replicas)) * self.batch_size
         sampler = StreamSampler(per_process, self._position, replicas, rank)
-        return DataLoader(
-            self.training_pairs,
-            self.batch_size,
-            sampler=sampler,
-            drop_last=True,
-            collate_fn=as_it_is,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            worker_init_fn=_one_thread,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return PairLoader(self.training_pairs, sampler, self.batch_size, self.workers, torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Images of the bytes that were loaded, now that they are where the model is."""
@@ -162,8 +152,8 @@ class FaceDataModule(pl.LightningDataModule):
         return DataLoader(self.validation_pairs, self.batch_size)
 
     def _position(self) -> int:
-        """Samples that all processes together have trained on so far."""
-        if self.trainer is None:
+        """Samples that all processes together have trained on so far; with --trainer.overfit_batches always none."""
+        if self.trainer is None or vars(self.trainer).get("overfit_batches"):
             return 0
         since = self._batches() - self._known["batches"]
         return self._known["samples"] + since * self.batch_size * self.trainer.world_size
@@ -227,10 +217,6 @@ class FaceDataModule(pl.LightningDataModule):
 def content_hash(path: str) -> str:
     """16 hexadecimal digits that follow from the settings and videos of the data set in a folder or behind a URL."""
     return hashlib.sha256(json.dumps(finished_shards(location(path))).encode()).hexdigest()[:16]
-
-
-def _one_thread(_: int) -> None:
-    cv2.setNumThreads(0)  # a worker is itself the parallelism
 
 
 def _wrong_paths(paths: Sequence[str], weights: Sequence[float] | None) -> list[str]:

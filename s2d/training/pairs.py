@@ -6,11 +6,11 @@ A loaded sample holds bytes, not yet images: pictures uint8 as they were decoded
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from threading import Lock
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -59,24 +59,44 @@ class Clip:
 
 
 class ClipStore:
-    """Tracks of some data sets; the latest used stay in memory, `limit` bytes of them and always `least` tracks."""
+    """Tracks of some data sets; the latest used stay in memory, `limit` bytes of them and always `least` tracks.
+
+    Threads may share one: each track is read by the first that asks for it, while the others wait for that one only.
+    """
 
     def __init__(self, data: Sequence[Shards], landmarks: Landmarks, size: int, limit: int) -> None:
         self.data, self.landmarks, self.size, self.limit, self.least = tuple(data), landmarks, size, limit, 1
         self.stored = int(data[0].metadata["crop_size"])
         self._clips: OrderedDict[tuple[int, str], Clip] = OrderedDict()
         self._held = 0
+        self._lock = Lock()
+        self._reading: dict[tuple[int, str], Lock] = {}
 
     def clip(self, span: Span) -> Clip:
         """The whole track of `span`, from memory or from its row group. Raises S2DError where it cannot be used."""
         key = span.data, span.track_id
-        if key in self._clips:
-            self._clips.move_to_end(key)
-            return self._clips[key]
-        clip = self._clips[key] = self._read(span)
-        self._held += clip.bytes
-        while self._held > self.limit and len(self._clips) > self.least:
-            self._held -= self._clips.popitem(last=False)[1].bytes
+        with self._lock:
+            gate = self._reading.setdefault(key, Lock())
+        with gate:
+            found = self._held_clip(key)
+            return self._keep(key, self._read(span)) if found is None else found
+
+    def _held_clip(self, key: tuple[int, str]) -> Clip | None:
+        with self._lock:
+            if key in self._clips:
+                self._clips.move_to_end(key)
+            return self._clips.get(key)
+
+    def _keep(self, key: tuple[int, str], clip: Clip) -> Clip:
+        with self._lock:
+            if key in self._clips:
+                return self._clips[key]
+            self._clips[key] = clip
+            self._held += clip.bytes
+            while self._held > self.limit and len(self._clips) > self.least:
+                gone, old = self._clips.popitem(last=False)
+                self._held -= old.bytes
+                self._reading.pop(gone, None)
         return clip
 
     def _read(self, span: Span) -> Clip:
@@ -137,23 +157,24 @@ class TrainingPairs(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         """Sample `number`, which it also carries as `number`."""
-        return {name: value[0] for name, value in self.__getitems__([number]).items()}
+        return {name: value[0] for name, value in self.batch([number]).items()}
 
-    def __getitems__(self, numbers: Sequence[int]) -> Sample:
-        """A whole batch, as a DataLoader asks for it: each picture is decoded to its place there, and not moved again.
-
-        Such a loader must be given `as_it_is` for its collate_fn.
-        """
-        drawn = [self._draw(number) for number in numbers]
-        count, size = 2 + self.consecutive, self.store.size
-        frames = _unfilled((len(numbers), count, size, size, 3))
-        for images, (clip, positions, _, _) in zip(frames.numpy(), drawn, strict=True):
+    def batch(self, numbers: Sequence[int]) -> Sample:
+        """Samples as a batch: each picture is decoded to its place there, and not moved again."""
+        size = self.store.size
+        frames = torch.empty((len(numbers), 2 + self.consecutive, size, size, 3), dtype=torch.uint8)
+        points, changes = [], []
+        for images, number in zip(frames.numpy(), numbers, strict=True):
+            # drawing and decoding in turn: threads wait for each other where Python computes, so that must be brief
+            clip, positions, marks, change = self._draw(number)
             self.store.pictures(images, clip, positions)
+            points.append(marks)
+            changes.append(change)
         return {
             "frames": frames,
-            "points": torch.from_numpy(np.stack([points for _, _, points, _ in drawn])),
-            "sampling": torch.from_numpy(np.stack([change.sampling for *_, change in drawn])),
-            "colours": torch.from_numpy(np.stack([change.colours for *_, change in drawn]).astype(np.float32)),
+            "points": torch.from_numpy(np.stack(points)),
+            "sampling": torch.from_numpy(np.stack([change.sampling for change in changes])),
+            "colours": torch.from_numpy(np.stack([change.colours for change in changes]).astype(np.float32)),
             "number": torch.tensor(numbers),
         }
 
@@ -170,19 +191,6 @@ class TrainingPairs(Dataset[Sample]):
             positions.append(driving + int(driving + 1 in usable))
         change = self.augmentation.draw(rng)
         return clip, positions, self.augmentation.disturb(change.points(clip.points[positions]), rng), change
-
-
-def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - a loader's collate_fn, given a batch that is one already
-    """The same."""
-    return batch
-
-
-def _unfilled(shape: tuple[int, ...]) -> Tensor:
-    """Bytes of this shape; in a loading process of memory that the training process sees too, as torch's collate."""
-    if torch.utils.data.get_worker_info() is None:
-        return torch.empty(shape, dtype=torch.uint8)
-    shared = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
-    return torch.empty(0, dtype=torch.uint8).set_(shared).view(shape)
 
 
 class ValidationPairs(Dataset[Sample]):

@@ -123,7 +123,12 @@ class TrainingCLI(LightningCLI):
             type=str | None,
             help="weights to begin with: a .safetensors or .ckpt of any image size; the checkpoint's when resuming",
         )
-        parser.add_argument("--compile", type=bool, default=False, help="compile the networks with torch.compile")
+        parser.add_argument(
+            "--compile",
+            type=bool,
+            default=False,
+            help="torch.compile the networks, for GPUs: on a processor it took a minute, and steps were no faster",
+        )
         parser.link_arguments("data.size", "model.animator.size")
         parser.link_arguments("model.losses.coherence", "data.consecutive", compute_fn=bool)
         parser.link_arguments("seed_everything", "data.seed", compute_fn=_seed)

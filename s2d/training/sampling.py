@@ -1,6 +1,6 @@
 """Which pair of frames sample number n is: a function of (seed, n) alone.
 
-Training reads one endless stream of numbered samples. Workers, processes and a resumed run only differ in which
+Training reads one endless stream of numbered samples. Threads, processes and a resumed run only differ in which
 numbers they take, so nothing is seen twice and a resumed run goes on with the very next batch.
 """
 
@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from torch.utils.data import Dataset, DistributedSampler
+from torch.utils.data import Sampler
 
 from s2d.errors import S2DError
 from s2d.geometry import Array
@@ -130,28 +130,20 @@ class PairRule:
         return source + (source >= driving), driving
 
 
-class StreamSampler(DistributedSampler[int]):
-    """Sample numbers of one process, from where training stands; a DistributedSampler, so Lightning leaves it alone.
+class StreamSampler(Sampler[int]):
+    """Sample numbers of one process, `length` of them from where training stands.
 
     `position` tells the first sample that none of the processes has taken. The global batch of `replicas` processes is
     the batch that one process with `replicas` times the batch size would take.
     """
 
     def __init__(self, length: int, position: Callable[[], int], replicas: int = 1, rank: int = 0) -> None:
-        super().__init__(_Length(length * replicas), num_replicas=replicas, rank=rank, shuffle=False)
-        self.position = position
-
-    def __iter__(self) -> Iterator[int]:
-        """`len(self)` numbers, the first one following those already taken."""
-        start = self.position() + self.rank
-        yield from range(start, start + len(self) * self.num_replicas, self.num_replicas)
-
-
-@dataclass(frozen=True)
-class _Length(Dataset[int]):
-    """All that a DistributedSampler asks of its data."""
-
-    count: int
+        self.length, self.position, self.replicas, self.rank = length, position, replicas, rank
 
     def __len__(self) -> int:
-        return self.count
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        """The first one follows those already taken."""
+        start = self.position() + self.rank
+        return iter(range(start, start + self.length * self.replicas, self.replicas))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import s2d
 from s2d.animation.animate import animate
 from s2d.animation.export import example, export
 from s2d.animation.source import load_source
@@ -21,7 +23,7 @@ from s2d.models.animator import Animator
 from s2d.models.candidates import solve_by_products
 from s2d.models.checkpoint import load_animator, save_animator
 from s2d.models.export import TOLERANCE, export_program, largest_difference
-from s2d.models.runtime import OnnxAnimator
+from s2d.models.runtime import INPUTS, OUTPUTS, OnnxAnimator
 from s2d.video import VideoReader
 
 onnx = pytest.importorskip("onnx")
@@ -47,6 +49,37 @@ def test_header_says_what_it_is(folder: Path):
     read = OnnxAnimator(folder / "model.onnx")
     assert read.trained
     assert read.config == load_animator(folder / "model.safetensors").config
+    (entry,) = onnx.load(folder / "model.onnx").metadata_props
+    content = json.loads(entry.value)
+    assert (content["layout"], content["size"], content["s2d"]) == ("ibug70", read.config.size, s2d.__version__)
+    assert "footage" in content["licence"]
+
+
+def test_is_one_graph_with_a_free_number_of_frames(folder: Path):
+    """For others who run the file: three inputs, the outputs of AnimatorOutput, any number of driving frames."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == INPUTS
+    assert [value.name for value in session.get_outputs()] == OUTPUTS
+    model = load_animator(folder / "model.safetensors")
+    given = example(load_source(folder / "photo.png", make_detector(), model.config.size))
+    driving = given.driving[[0, 1, 2, 1, 0]]
+    values = (tensor.numpy() for tensor in (given.source, given.points, driving))
+    image, _, _ = session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+    with torch.inference_mode():
+        right = model(given.source, given.points, driving).image
+    assert abs(image - right.numpy()).max() <= TOLERANCE
+
+
+def test_the_source_is_encoded_once(folder: Path):
+    """What `drive` gets holds the encoder's features, so that nothing of the encoder is left to do for a frame."""
+    model, exported = load_animator(folder / "model.safetensors"), OnnxAnimator(folder / "model.onnx")
+    given = example(load_source(folder / "photo.png", make_detector(), model.config.size))
+    with torch.inference_mode():
+        features = model.encode_source(given.source, given.points).features
+    shapes = [values.shape for values in exported.encode_source(given.source, given.points).values()]
+    for feature in features:
+        assert tuple(feature.shape) in shapes
 
 
 def test_holds_no_path_of_this_machine(folder: Path):

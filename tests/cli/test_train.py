@@ -14,6 +14,7 @@ import pytest
 
 from s2d.cli import main
 from s2d.errors import S2DError
+from s2d.training import packaged_configs
 from s2d.training import run as training_run
 from s2d.training.checkpoints import FOLDER, LAST
 from s2d.training.run import OptionError, Run
@@ -44,6 +45,19 @@ def test_shorthands_and_options_passed_on(asked: list[tuple[Sequence[str], str |
     options = ["--trainer.max_steps", "300", "--model.lr=1e-4"]
     assert main(["train", "--data", "D", *options, "--out", "runs/x", "--logger", "wandb"]) == 0
     assert asked == [(["--data.path=D", *options], "tiny", Run(Path("runs/x"), "wandb"))]
+
+
+def test_several_data_sets_and_weights_to_begin_with(asked: list[tuple[Sequence[str], str | Path, Run]]):
+    assert main(["train", "--data", "A", "B c", "--init_from", "w.safetensors", "--data.weights", "[3, 1]"]) == 0
+    assert asked[0][0] == ['--data.path=["A", "B c"]', "--init_from=w.safetensors", "--data.weights", "[3, 1]"]
+
+
+def test_the_help_names_the_packaged_configurations(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--help"])
+    assert stop.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"packaged configuration, of {', '.join(packaged_configs())}, or a YAML file (default: tiny)" in shown
 
 
 def test_the_folder_is_named_after_the_configuration(asked: list[tuple[Sequence[str], str | Path, Run]]):

@@ -153,7 +153,7 @@ def test_training_takes_it_beside_real_clips(photos: list[Path], tmp_path: Path,
 
     curate_stills(photos, tmp_path, Recipe(frames=12, size=96, crop_size=128), Here())
     real = make_dataset(detector="mesh")
-    data = FaceDataModule([str(real), str(tmp_path)], [1.0, 1.0], size=32, batch_size=8)
+    data = FaceDataModule([str(real), str(tmp_path)], weights=[1.0, 1.0], size=32, batch_size=8)
     data.setup()
     assert len(data.split.train) + len(data.split.validation) == 3 + 4  # type: ignore[union-attr]
     batch = next(iter(data.train_dataloader()))

@@ -53,7 +53,9 @@ def test_a_notebook_becomes_a_page_with_its_outputs():
     assert page.endswith('<div class="output"><table></table></div>\n')
 
 
-@pytest.mark.parametrize("name", ["videos", "tracks", "frames", "metrics", "filters", "weights", "losses", "assets"])
+@pytest.mark.parametrize(
+    "name", ["videos", "tracks", "frames", "metrics", "figures", "filters", "weights", "losses", "assets"]
+)
 def test_tables_have_rows_as_wide_as_their_headings(name: str):
     heading, *rows = load("docs_tables").TABLES[name]()
     assert rows

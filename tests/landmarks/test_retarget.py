@@ -8,42 +8,8 @@ import pytest
 from s2d import geometry
 from s2d.errors import S2DError
 from s2d.landmarks import layout
-from s2d.landmarks.retarget import neutral_face, retarget
-
-
-def face() -> np.ndarray:
-    """A schematic frontal face, 100 px between the outer eye corners, eyes 10 px open, mouth just closed."""
-    points = np.zeros((70, 2))
-    angles = np.linspace(np.pi, 0, 17)
-    points[0:17] = np.c_[70 * np.cos(angles), 20 + 80 * np.sin(angles)]
-    points[17:22] = np.c_[np.linspace(-55, -15, 5), [-25, -30, -32, -30, -27]]
-    points[22:27] = points[21:16:-1] * [-1, 1]
-    points[27:31] = np.c_[np.zeros(4), np.linspace(0, 30, 4)]
-    points[31:36] = np.c_[np.linspace(-12, 12, 5), [36, 38, 39, 38, 36]]
-    points[36:42] = [[-50, 0], [-40, -5], [-28, -5], [-18, 0], [-28, 5], [-40, 5]]
-    points[42:48] = points[[39, 38, 37, 36, 41, 40]] * [-1, 1]
-    points[48:60] = np.c_[
-        25 * np.cos(np.linspace(np.pi, -np.pi, 13)[:-1]), 60 - 8 * np.sin(np.linspace(np.pi, -np.pi, 13)[:-1])
-    ]
-    points[60:65] = np.c_[np.linspace(-18, 18, 5), np.full(5, 60)]
-    points[65:68] = np.c_[[9, 0, -9], np.full(3, 60.5)]
-    points[68], points[69] = [-34, 0], [34, 0]
-    return points + 200
-
-
-def moved(points: np.ndarray, scale: float, angle: float, shift: tuple[float, float]) -> np.ndarray:
-    centre = points.mean(0)
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    return (points - centre) @ np.array([[cos, sin], [-sin, cos]]) + centre + shift
-
-
-def resting(count: int = 20) -> np.ndarray:
-    return np.repeat(face()[None], count, axis=0)
-
-
-def wide_face() -> np.ndarray:
-    """Another person: wider, larger, elsewhere, tilted."""
-    return moved((face() - 200) * [1.3, 0.9] + 400, 1.7, 0.1, (30, -20))
+from s2d.landmarks.retarget import LIDS_CLOSED, LIPS_CLOSED, lips_closed, retarget
+from tests.landmarks.drawn_face import face, jaw_dropped, lowered, moved, resting, wide_face
 
 
 def test_a_driver_at_rest_leaves_the_source_alone():
@@ -76,13 +42,59 @@ def test_a_closed_driver_closes_the_eyes_of_any_source(lids: tuple[tuple[int, in
     assert layout.aperture(result[0], lids) == pytest.approx(layout.aperture(source, lids), rel=1e-3)
 
 
-def test_a_half_open_driver_halves_the_aperture():
+def test_lids_that_detectors_take_for_closed_close_fully_and_half_way_from_there_is_half_open():
     driving = resting()
-    for upper, lower in layout.RIGHT_LIDS:
-        driving[-1, upper] = 0.5 * (driving[-1, lower] + driving[-1, upper])
+    driving[-1] = lowered(face(), LIDS_CLOSED * 32)
+    driving[-2] = lowered(face(), (LIDS_CLOSED * 32 + 10) / 2)
     result = retarget(wide_face(), driving)
-    ratio = layout.aperture(result[-1], layout.RIGHT_LIDS) / layout.aperture(wide_face(), layout.RIGHT_LIDS)
-    assert ratio == pytest.approx(0.5, abs=0.01)
+    for lids in (layout.RIGHT_LIDS, layout.LEFT_LIDS):
+        ratio = layout.aperture(result, lids) / layout.aperture(wide_face(), lids)
+        np.testing.assert_allclose(ratio[[-1, -2, 0]], [0, 0.5, 1], atol=0.01)
+
+
+@pytest.mark.parametrize("aperture", [2.0, 5.0])
+def test_eyes_of_the_photo_that_are_not_open_blink_from_where_they_are(aperture: float):
+    source = lowered(face(), aperture)
+    driving = resting()
+    driving[-1] = lowered(face(), 0)
+    opening = layout.aperture(retarget(source, driving), layout.LEFT_LIDS)
+    np.testing.assert_allclose(opening[[0, -1]], [aperture, 0], atol=0.05)
+
+
+def test_an_eye_that_turns_away_gets_narrower_but_not_lower():
+    driving = resting()
+    left = [*layout.PARTS["left_eye"], layout.LEFT_PUPIL]
+    driving[-1, left, 0] = 234 + 0.8 * (driving[-1, left, 0] - 234)
+    result = retarget(wide_face(), driving)
+    widths = np.linalg.norm(result[:, 45] - result[:, 42], axis=-1)
+    assert 0.75 < widths[-1] / widths[0] < 0.85
+    openings = layout.aperture(result, layout.LEFT_LIDS)
+    assert openings[-1] / openings[0] == pytest.approx(1, abs=0.03)
+
+
+def test_pupils_stay_between_the_corners_of_the_eye():
+    driving = resting()
+    driving[-1, 68:70, 0] += 30
+    result = retarget(wide_face(), driving)[-1]
+    across = (result[39] - result[36]) / np.sum((result[39] - result[36]) ** 2)
+    assert (result[68] - result[36]) @ across == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_mouth_that_is_open_in_the_photo_closes_with_the_driver_and_opens_no_further_than_its():
+    source, driving = jaw_dropped(face(), 15), resting()
+    driving[-1] = jaw_dropped(face(), 15)
+    opening = layout.aperture(retarget(source, driving), layout.INNER_LIP_PAIRS)
+    assert opening[0] <= 0.05 * 50
+    assert opening[-1] == pytest.approx(15.5, abs=1.6)
+
+
+def test_a_driver_that_never_closes_its_mouth_opens_that_of_the_source():
+    opening = layout.aperture(retarget(face(), jaw_dropped(resting(), 15)), layout.INNER_LIP_PAIRS)
+    assert opening[0] == pytest.approx(15.5 - LIPS_CLOSED * 50 + 0.5, abs=0.1)
+
+
+def test_closed_lips_are_left_alone():
+    np.testing.assert_array_equal(lips_closed(face()), face())
 
 
 def test_the_mouth_opens_in_units_of_its_own_width():
@@ -108,12 +120,6 @@ def test_lips_never_cross():
     result = retarget(face(), driving)
     for upper, lower in layout.INNER_LIP_PAIRS:
         assert (result[:, lower, 1] - result[:, upper, 1] >= -1e-3).all()
-
-
-def test_neutral_is_the_rest_and_not_the_first_frame():
-    driving = resting(30)
-    driving[:5, [55, 56, 57, 58, 59, 65, 66, 67], 1] += 25
-    np.testing.assert_allclose(neutral_face(driving), face(), atol=1e-6)
 
 
 def test_pupils_that_nobody_saw_stay_unknown_and_harm_nothing():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ from s2d.images import decode_jpeg, encode_jpeg
 from s2d.shards.reader import open_dataset
 from s2d.training.augment import Augmentation
 from s2d.training.datamodule import FaceDataModule
-from s2d.training.pairs import ClipStore, Sample, decode_into, finished
+from s2d.training.pairs import Clip, ClipStore, Sample, decode_into, finished
 from s2d.training.split import Span
 from tests.training.conftest import CROP, DatasetMaker, face, picture
 
@@ -111,7 +113,7 @@ def test_the_same_stream_whoever_loads_it(data: Path, workers: int):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_picture_is_one_line_whoever_loads_it(data: Path, workers: int):
     module = ready(data, batch_size=4, workers=workers)
-    clips = [module.training_pairs.store.clip(span) for span in module.split.train]  # workers get them too
+    clips = [module.training_pairs.store.clip(span) for span in module.split.train]
     for clip in clips:
         clip.jpeg[:] = [b"damaged"] * len(clip.jpeg)
     with pytest.raises(S2DError) as caught:
@@ -228,7 +230,7 @@ def test_resuming_with_another_order_is_refused(data: Path, option: str):
 
 def test_several_data_sets_are_drawn_by_their_weights(data: Path, make_dataset: DatasetMaker):
     other = make_dataset(people=("dora", "emil", "fay"), lost=(3,))
-    module = FaceDataModule([str(data), str(other)], [3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])
+    module = FaceDataModule([str(data), str(other)], weights=[3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])
     module.setup()
     drawn = [module.training_pairs.order.track(number) for number in range(64)]
     assert [sum(which == number for which, _ in drawn) for number in (0, 1)] == [48, 16]
@@ -265,12 +267,12 @@ def test_data_sets_that_were_not_made_alike_do_not_mix(data: Path, make_dataset:
 )
 def test_lists_that_cannot_be_meant(paths: list[str], weights: list[float] | None, why: str):
     with pytest.raises(S2DError, match=why):
-        FaceDataModule(paths, weights)
+        FaceDataModule(paths, weights=weights)
 
 
 def test_a_data_set_of_held_out_people_only_is_not_drawn_from(data: Path, make_dataset: DatasetMaker):
     held = make_dataset(people=("dora", "emil"), split="val")
-    module = FaceDataModule([str(data), str(held)], [1.0, 9.0], size=32)
+    module = FaceDataModule([str(data), str(held)], weights=[1.0, 9.0], size=32)
     module.setup()
     assert {module.training_pairs.order.track(number)[0] for number in range(32)} == {0}
     assert {module.identity_of(span) for span, *_ in module.validation_pairs.plan} == {"dora", "emil"}
@@ -291,3 +293,34 @@ def test_a_resumed_loader_with_workers_goes_on_with_the_next_batch(data: Path):
     resumed.trainer = SimpleNamespace(world_size=1, global_rank=0)  # type: ignore[assignment]
     again = [batch["number"].tolist() for batch in islice(resumed.train_dataloader(), 2)]
     assert again == numbers[3:]
+
+
+def test_threads_read_each_track_once(data: Path, monkeypatch: pytest.MonkeyPatch):
+    module = ready(data, batch_size=2, workers=4)
+    module.training_pairs.store._clips.clear()
+    read: list[str] = []
+    original = ClipStore._read
+
+    def slowly(store: ClipStore, span: Span) -> Clip:
+        read.append(span.track_id)
+        time.sleep(0.05)
+        return original(store, span)
+
+    monkeypatch.setattr(ClipStore, "_read", slowly)
+    assert len(list(islice(module.train_dataloader(), 8))) == 8
+    assert sorted(read) == ["bob-1", "cleo-2"]
+
+
+def test_a_loader_that_is_left_leaves_no_threads(data: Path):
+    batches = iter(ready(data, batch_size=2, workers=2).train_dataloader())
+    next(batches)
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("s2d-loader")]
+    batches.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("s2d-loader")]
+
+
+def test_an_epoch_ends_with_its_last_batch(data: Path):
+    loader = ready(data, batch_size=2, workers=2).train_dataloader()
+    loader.sampler.length = 10
+    assert [batch["number"].tolist() for batch in loader] == [[n, n + 1] for n in range(0, 10, 2)]
+    assert len(loader) == 5

@@ -91,6 +91,11 @@ def test_stopped_and_resumed_equals_straight(data: Path, tmp_path: Path, workers
             assert torch.equal(value, other["optimizer_states"][0]["state"][slot][name])
 
 
+def test_overfitting_sees_the_same_batches_again(data: Path, tmp_path: Path):
+    _, numbers = fit(data, tmp_path / "last.ckpt", 4, overfit_batches=2, limit_val_batches=0)
+    assert numbers == [[0, 1, 2, 3], [4, 5, 6, 7]] * 2
+
+
 def test_another_batch_size_neither_repeats_nor_skips_samples(data: Path, tmp_path: Path):
     """Twice over, because what was known at the first resume must not be forgotten at the second."""
     taken: list[int] = []

@@ -21,7 +21,7 @@ from safetensors import safe_open
 from s2d.errors import S2DError
 from s2d.images import read_image
 from s2d.models.checkpoint import load_animator
-from s2d.training import precision
+from s2d.training import packaged_configs, precision
 from s2d.training.checkpoints import find_checkpoint, read_checkpoint
 from s2d.training.run import OptionError, Run, config_path, train
 from s2d.video import VideoReader
@@ -243,6 +243,21 @@ def test_packaged_configurations(tmp_path: Path):
     assert config_path("tiny").name == "tiny.yaml"
     with pytest.raises(S2DError, match=r"packaged are: .*tiny"):
         config_path("huge")
+
+
+@pytest.mark.parametrize("name", packaged_configs())
+def test_packaged_configurations_are_understood_and_shown(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as stop:
+        train(["--data.path=D", "--print_config"], name, Run(tmp_path / "run"))
+    assert stop.value.code == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    own = yaml.safe_load(config_path(name).read_text())
+    assert shown["data"]["path"] == "D"
+    assert shown["data"]["size"] == own["data"]["size"]
+    assert shown["model"]["lr"] == own["model"]["lr"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_lightning_is_itself_again_afterwards(data: Path, config: Path, tmp_path: Path):
