@@ -145,8 +145,12 @@ class FaceDataModule(pl.LightningDataModule):
         return PairLoader(self.training_pairs, sampler, self.batch_size, self.workers, torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
-        """Images of the bytes that were loaded, now that they are where the model is."""
-        return finished(batch)
+        """Images of the bytes that were loaded, now that they are where the model is, in the precision it trains in.
+
+        The trainer converted the batch before, when its images were bytes.
+        """
+        made: Sample = self.trainer.precision_plugin.convert_input(finished(batch)) if self.trainer else finished(batch)
+        return made
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """The same held-out pairs every time; few enough for the training process itself."""
