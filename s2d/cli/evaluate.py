@@ -46,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames per track that detectors look at in protocol same: AKD, pupils, lids, identity (default: 6)",
     )
     parser.add_argument(
-        "--most", type=at_least(1), default=20, metavar="N", help="tracks, evenly spread, and pairs of them (default: 20)"
+        "--most",
+        type=at_least(1),
+        default=20,
+        metavar="N",
+        help="tracks, evenly spread, and pairs (default: 20)",
     )
     parser.add_argument(
         "--landmarks", choices=("aligned", "raw"), default="aligned", help="of the stored ones, those that drive"

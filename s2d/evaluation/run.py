@@ -167,7 +167,7 @@ def _cross(session: _Session) -> dict[str, Any]:
     instruments, notes = find_instruments("dlib", 1)
     if instruments.witness is None:
         raise S2DError("cannot evaluate across identities", notes["akd"], "the detector mesh is needed")
-    notes = {"id_source": why for figure, why in notes.items() if figure == "aed"}
+    notes = {"id_source": notes["aed"]} if "aed" in notes else {}
     clips = [session.clip(track) for track in session.tracks]
     pairs = cross_identity.pairings(clips, session.options.most)
     if not pairs:

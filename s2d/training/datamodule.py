@@ -198,7 +198,8 @@ class FaceDataModule(pl.LightningDataModule):
     def identity(self) -> dict[str, Any]:
         """What decides which pictures and landmarks come in which order: plain values."""
         order = self.training_pairs.order
-        stream: dict[str, Any] = {"seed": self.seed, "visit": self.visit, "window": sum(part.window for part in order.orders)}
+        window = sum(part.window for part in order.orders)
+        stream: dict[str, Any] = {"seed": self.seed, "visit": self.visit, "window": window}
         tracks = [[(span.track_id, span.start, span.stop) for span in spans] for spans in self.training_pairs.spans]
         stream |= {"shares": list(order.shares), "tracks": _digest(tracks)}
         return {**self.provenance, "size": self.size, "landmarks": self.landmarks, **stream}

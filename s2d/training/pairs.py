@@ -226,8 +226,8 @@ class ValidationPairs(Dataset[Sample]):
 def finished(batch: Sample) -> Sample:
     """Images of a batch of loaded samples, on the device that it is on.
 
-    Gives source and driving (B, 3, S, S) float32 in [0, 1] with source_points and driving_points (B, 70, 2), for a third frame
-    next and next_points, and whatever else the batch holds.
+    Gives source and driving (B, 3, S, S) float32 in [0, 1] with source_points and driving_points (B, 70, 2), for a
+    third frame next and next_points, and whatever else the batch holds.
     """
     images, points = as_images(batch["frames"]), batch["points"]
     if "sampling" in batch:

@@ -23,7 +23,7 @@ from s2d.models.animator import Animator
 from s2d.models.candidates import solve_by_products
 from s2d.models.checkpoint import load_animator, save_animator
 from s2d.models.export import TOLERANCE, export_program, largest_difference
-from s2d.models.runtime import INPUTS, OUTPUTS, OnnxAnimator
+from s2d.models.runtime import INPUTS, KEY, OUTPUTS, OnnxAnimator
 from s2d.video import VideoReader
 
 onnx = pytest.importorskip("onnx")
@@ -131,17 +131,28 @@ def test_solving_by_products_is_as_exact_as_factorising():
     torch.testing.assert_close(solution.double(), exact, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["random", "foreign", "missing"])
+REFUSALS = {
+    "random": "damaged",
+    "foreign": "another model",
+    "former": "by another version of s2d; export it again",
+    "missing": "no such",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
 def test_other_files_are_refused_in_one_line(tmp_path: Path, kind: str):
     path = tmp_path / "other.onnx"
     if kind == "random":
         path.write_bytes(bytes(range(256)))
-    if kind == "foreign":
+    if kind in ("foreign", "former"):
         value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
         graph = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["x"], ["y"])], "g", value[:1], value[1:])
         opset = [onnx.helper.make_opsetid("", 20)]
-        onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
-    with pytest.raises(S2DError, match={"random": "damaged", "foreign": "another model", "missing": "no such"}[kind]):
+        model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=9)
+        if kind == "former":
+            onnx.helper.set_model_props(model, {KEY: json.dumps({"format": 1, "layout": "ibug70", "config": {}})})
+        onnx.save(model, path)
+    with pytest.raises(S2DError, match=REFUSALS[kind]):
         OnnxAnimator(path)
 
 

@@ -78,9 +78,7 @@ def test_people_that_were_perhaps_trained_on_are_noted(
     assert "checkpoint" not in evaluate(data, None, "same", given)["notes"]
 
 
-def test_a_missing_embedder_is_noted_by_its_figure(
-    make_dataset: DatasetMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_embedder_is_noted_by_its_figure(make_dataset: DatasetMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
         raise S2DError("cannot compare people", "no embedder", "install it")
 

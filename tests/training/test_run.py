@@ -30,7 +30,7 @@ from s2d.training.objective import LossWeights
 from s2d.training.run import OptionError, Run, config_path, train
 from s2d.video import VideoReader
 from tests.training.conftest import DatasetMaker
-from tests.training.two_processes import PLAIN, STEPS
+from tests.training.two_processes import EVERY_STEPS, PLAIN, STEPS
 
 SMALL = """
 seed_everything: 0
@@ -281,7 +281,7 @@ def two_processes(data: Path, config: Path, tmp_path_factory: pytest.TempPathFac
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert [json.loads(line)["steps"] for line in done.stdout.splitlines()] == [STEPS, STEPS // 2, STEPS]
+    assert [json.loads(line)["steps"] for line in done.stdout.splitlines()] == [STEPS, STEPS // 2, STEPS, EVERY_STEPS]
     return out
 
 
@@ -311,6 +311,14 @@ def test_two_processes_share_the_samples(two_processes: Path):
         )
         assert not set(one) & set(other)
         assert sorted(one + other) == list(range(4 * STEPS))
+
+
+def test_two_processes_train_alike_with_every_loss(two_processes: Path):
+    """The adversarial one begins after the first step; perceptual is left out, it has no weights to learn."""
+    assert [len(diary) for diary in diaries(two_processes, "every")] == [EVERY_STEPS] * 2
+    one, other = ((two_processes / "every-diary" / f"rank-{rank}.sha256").read_text() for rank in (0, 1))
+    assert one == other
+    assert min(curve(two_processes / "every", "train_discriminator")[1:]) > 0
 
 
 def test_two_processes_resume_to_the_very_same(two_processes: Path):

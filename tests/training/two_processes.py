@@ -1,10 +1,11 @@
-"""What each process of a launcher runs in `test_run.py`: three trainings by the command line, and a diary of each.
+"""What each process of a launcher runs in `test_run.py`: four trainings by the command line, and a diary of each.
 
 torchrun --nproc-per-node 2 -m tests.training.two_processes DATA CONFIG OUT
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -19,10 +20,16 @@ from s2d.cli import main
 PLAIN = [f"--data.augmentation.{name}=0" for name in ("flip", "turn", "zoom", "shift")]
 PLAIN += ["--model.losses.eyes=0", "--model.losses.mouth=0"]
 STEPS = 4
+EVERY = ["adversarial=0.1", "adversarial_start=1", "cycle=0.5", "coherence=1"]
+EVERY_LOSS = [*(f"--model.losses.{loss}" for loss in EVERY), "--data.consecutive=true"]
+EVERY_STEPS = 3
 
 
 class Diary(pl.Callback):
-    """Writes the sample numbers of every batch and its loss to FOLDER/rank-N.json, beside those written before."""
+    """Writes the sample numbers of every batch and its loss to FOLDER/rank-N.json, beside those written before.
+
+    And of the weights, the discriminator's too, a digest at the end.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -39,10 +46,12 @@ class Diary(pl.Callback):
         before = json.loads(path.read_text()) if path.exists() else []
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps([*before, *self.pages]))
+        values = b"".join(value.detach().numpy().tobytes() for value in module.parameters())
+        path.with_suffix(".sha256").write_text(hashlib.sha256(values).hexdigest())
 
 
 def run(data: str, config: str, out: Path) -> None:
-    """Straight through; and the same stopped half way and resumed."""
+    """Straight through; the same stopped half way and resumed; and with every loss."""
 
     def train(name: str, *options: str) -> None:
         diary = [f"--trainer.callbacks={Diary.__module__.replace('__main__', 'tests.training.two_processes')}.Diary"]
@@ -55,6 +64,7 @@ def run(data: str, config: str, out: Path) -> None:
     train("straight", *given, f"--trainer.max_steps={STEPS}")
     train("halved", *given, f"--trainer.max_steps={STEPS // 2}")
     train("halved", "--resume", f"--trainer.max_steps={STEPS}")
+    train("every", *given, *EVERY_LOSS, f"--trainer.max_steps={EVERY_STEPS}", "--trainer.limit_val_batches=0")
 
 
 if __name__ == "__main__":
