@@ -21,7 +21,7 @@ PLAIN = [f"--data.augmentation.{name}=0" for name in ("flip", "turn", "zoom", "s
 PLAIN += ["--model.losses.eyes=0", "--model.losses.mouth=0"]
 STEPS = 4
 EVERY = ["adversarial=0.1", "adversarial_start=1", "cycle=0.5", "coherence=1"]
-EVERY_LOSS = [*(f"--model.losses.{loss}" for loss in EVERY), "--data.consecutive=true"]
+EVERY_LOSS = [f"--model.losses.{loss}" for loss in EVERY]  # coherence asks for consecutive frames by itself
 EVERY_STEPS = 3
 
 
