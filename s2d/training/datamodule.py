@@ -25,7 +25,8 @@ from s2d.training.split import Span, Split, join_tracks, split_tracks
 
 MIN_EPOCH = 4096  # pairs; an epoch is only bookkeeping here, and a shorter one would be mostly that
 MIB = 2**20
-MADE_ALIKE = ("layout", "detector", "crop_size")  # else landmarks mean other places, or faces stand elsewhere
+SAME_LANDMARKS = ("layout", "detector")  # else they mean other places
+MADE_ALIKE = (*SAME_LANDMARKS, "crop_size")
 MUST_AGREE = (*MADE_ALIKE, "size", "landmarks", "seed", "visit", "window", "shares")
 
 _AUGMENTATION = Augmentation()
@@ -183,8 +184,8 @@ class FaceDataModule(pl.LightningDataModule):
                 raise S2DError(self.asked.replace("train", "resume", 1), why, remedy)
 
     def check_weights(self, trained_on: Mapping[str, str], asked: str) -> None:
-        """Raises S2DError, opening with `asked`, when weights were trained on landmarks or crops of another make."""
-        for key in MADE_ALIKE:
+        """Raises S2DError, opening with `asked`, when weights were trained on landmarks of another make."""
+        for key in SAME_LANDMARKS:
             if key in trained_on and trained_on[key] != self.provenance[key]:
                 why = f"{key} was {trained_on[key]} there, but is {self.provenance[key]} in {', '.join(self.paths)}"
                 raise S2DError(asked, why, "curate the videos as they were for those weights, or train from the start")

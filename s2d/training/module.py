@@ -124,6 +124,19 @@ class AnimatorModule(pl.LightningModule):
         if not bool(torch.stack(norms).isfinite().all()):
             raise self._diverged("the gradient")
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Animator and discriminator are clipped apart: the one's large gradients shall not slow the other down."""
+        for network in filter(None, (self.animator, self.discriminator)):
+            if gradient_clip_val and gradient_clip_algorithm == "value":
+                torch.nn.utils.clip_grad_value_(network.parameters(), gradient_clip_val)
+            elif gradient_clip_val:
+                torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
+
     def _diverged(self, what: str) -> S2DError:
         remedy = "lower --model.lr or clip with --trainer.gradient_clip_val, then resume from the last checkpoint"
         return S2DError("cannot go on training", f"{what} is not finite after {self.global_step} steps", remedy)

@@ -233,16 +233,18 @@ class TrainingCLI(LightningCLI):
 
 
 def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None:
-    """Give `module` the weights of an animator of any image size.
+    """Give `module` the weights of an animator of any image size and motion grid.
 
-    Raises S2DError when they are of another architecture, or were trained on landmarks or crops of another make.
+    Raises S2DError when they are of another architecture, or were trained on landmarks of another make.
     """
     asked = f"cannot begin with the weights of {path}"
     animator = load_animator(path)
     data.check_weights(trained_on(path), asked)
     theirs, mine = asdict(animator.config), asdict(module.animator.config)
-    differ = [f"--model.animator.{name}={value}" for name, value in theirs.items() if value != mine[name]]
-    differ = [option for option in differ if not option.startswith("--model.animator.size=")]
+    fixed = theirs.keys() - {"size", "motion_stride"}  # which no weight depends on
+    differ = [
+        f"--model.animator.{name}={theirs[name]}" for name in theirs if name in fixed and theirs[name] != mine[name]
+    ]
     if differ:
         raise S2DError(asked, "they are of another animator than is to be trained", f"give {' '.join(differ)}")
     for part in (module.animator, module.average):

@@ -271,3 +271,13 @@ def test_a_run_without_discriminator_is_not_resumed_with_one(data: Path, tmp_pat
     fit(data, tmp_path / "plain.ckpt", 1)
     with pytest.raises(S2DError, match="without a discriminator"):
         train_adversarial(data, tmp_path / "other.ckpt", start=0, steps=2, resume=tmp_path / "plain.ckpt")
+
+
+def test_the_discriminator_does_not_use_up_the_animators_gradient():
+    module = adversarial(0)
+    for parameter in (*module.animator.parameters(), *module.discriminator.parameters()):
+        parameter.grad = torch.ones_like(parameter)
+    module.configure_gradient_clipping(torch.optim.SGD(module.parameters(), 0.1), 1.0)
+    for network in (module.animator, module.discriminator):
+        norm = torch.stack([p.grad.norm() for p in network.parameters()]).norm()
+        assert float(norm) == pytest.approx(1.0, rel=1e-3)
