@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames per track that detectors look at in protocol same: AKD, pupils, lids, identity (default: 6)",
     )
     parser.add_argument(
-        "--most", type=at_least(1), default=20, metavar="N", help="tracks or pairs, evenly spread (default: 20)"
+        "--most", type=at_least(1), default=20, metavar="N", help="tracks, evenly spread, and pairs of them (default: 20)"
     )
     parser.add_argument(
         "--landmarks", choices=("aligned", "raw"), default="aligned", help="of the stored ones, those that drive"
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
         sheets=Path(args.sheets) if args.sheets else None,
     )
     result = evaluate(args.data, args.checkpoint, args.protocol, options)
-    notes = [f"{figure} is missing: {why}" for figure, why in result["notes"].items()]
+    notes = [why if name == "checkpoint" else f"{name} is missing: {why}" for name, why in result["notes"].items()]
     emit(_with_meanings(result), [*_tables(result), *notes], args.json)
 
 

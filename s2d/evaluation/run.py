@@ -27,6 +27,10 @@ from s2d.models.checkpoint import load_animator
 from s2d.shards.reader import Dataset, open_dataset
 
 SIZE = 64  # without a checkpoint
+PERHAPS_SEEN = (
+    "the figures of the animator include people that it may have been trained on; give --identities of others, "
+    "--start for later frames than it saw, or a data set with a published split"
+)
 Rows = dict[str, list[tuple[str, Mapping[str, float]]]]
 Made = TypeVar("Made")
 
@@ -44,7 +48,7 @@ class Options:
     start: float = 0.0
     """Share of each track that is left out at its beginning: what training saw of known people."""
     most: int = 20
-    """Tracks, or pairs of source and driver, at most; evenly spread."""
+    """Tracks, evenly spread, and pairs of source and driver, at most; no track is a source twice before all were."""
     landmarks: Landmarks = "aligned"
     """Of the stored ones, those that drive."""
     sheets: Path | None = None
@@ -57,7 +61,8 @@ def evaluate(
     """Figures of the animator in `checkpoint` (without one: of the baselines alone) and of all baselines.
 
     Returns the `methods` (for `cross`, the `modes` of retargeting and in them the methods) with figures as
-    s2d.evaluation.interval.Estimate; what they were taken of; and `notes`, why a figure is missing.
+    s2d.evaluation.interval.Estimate; what they were taken of; and `notes`: why a figure is
+    missing, by its name, and under `checkpoint` what the animator's figures may not mean.
     Raises S2DError when the data set or the checkpoint cannot be used.
     """
     options = options or Options()
@@ -70,6 +75,8 @@ def evaluate(
     part = Part(options.start, options.frames, consecutive=protocol == "temporal")
     session = _Session(dataset, chosen, size, part, options, model)
     measured = {"same": _same, "cross": _cross, "temporal": _temporal}[protocol](session)
+    if model is not None and not options.people and not options.start and not _published(dataset):
+        measured["notes"]["checkpoint"] = PERHAPS_SEEN
     who = identities(dataset)
     about = {"protocol": protocol, "data": str(data), "checkpoint": None if checkpoint is None else str(checkpoint)}
     counted = {"size": size, "tracks": len(chosen), "identities": sorted({who[track] for track in chosen})}
@@ -80,14 +87,16 @@ def choose(dataset: Dataset, options: Options) -> list[str]:
     """Ids of the tracks to evaluate on. Raises S2DError for an unknown identity or an empty data set."""
     tracks = tracks_of(dataset, options.people)
     if options.people is None:
-        table = dataset.tracks().set_index("track_id")["split"]
-        for side in ("test", "val"):
-            published = [track for track in tracks if table.get(track) == side]
-            if published:
-                tracks = published
-                break
+        tracks = _published(dataset) or tracks
     picked = np.linspace(0, len(tracks) - 1, min(options.most, len(tracks))).round().astype(int)
     return [tracks[index] for index in picked]
+
+
+def _published(dataset: Dataset) -> list[str]:
+    """Ids of the tracks of the published test split, else of the validation split; none where there is neither."""
+    table = dataset.tracks()
+    sides = ([str(track) for track in table.loc[table["split"] == side, "track_id"]] for side in ("test", "val"))
+    return next(filter(None, sides), [])
 
 
 def find_instruments(drove: str, looks: int) -> tuple[Instruments, dict[str, str]]:
@@ -156,9 +165,9 @@ def _temporal(session: _Session) -> dict[str, Any]:
 
 def _cross(session: _Session) -> dict[str, Any]:
     instruments, notes = find_instruments("dlib", 1)
-    notes.pop("lpips", None)
     if instruments.witness is None:
         raise S2DError("cannot evaluate across identities", notes["akd"], "the detector mesh is needed")
+    notes = {"id_source": why for figure, why in notes.items() if figure == "aed"}
     clips = [session.clip(track) for track in session.tracks]
     pairs = cross_identity.pairings(clips, session.options.most)
     if not pairs:

@@ -20,7 +20,7 @@ from s2d.models.checkpoint import fits, load_animator
 from s2d.models.stages import split
 
 KEY = "s2d"  # the one key of the graph's metadata
-FORMAT = 1  # of inputs, outputs and header
+FORMAT = 2  # of inputs, outputs and header, which describes the architecture
 INPUTS = ["source", "source_points", "driving_points"]
 OUTPUTS = ["image", "warped", "grid"]
 WORKERS = 2  # frames animated at a time: that costs less than sharing each frame among as many threads

@@ -27,7 +27,7 @@ MIN_EPOCH = 4096  # pairs; an epoch is only bookkeeping here, and a shorter one 
 MIB = 2**20
 SAME_LANDMARKS = ("layout", "detector")  # else they mean other places
 MADE_ALIKE = (*SAME_LANDMARKS, "crop_size")
-MUST_AGREE = (*MADE_ALIKE, "size", "landmarks", "seed", "visit", "window", "shares")
+MUST_AGREE = (*MADE_ALIKE, "size", "landmarks", "seed", "visit", "window", "shares", "tracks")
 
 _AUGMENTATION = Augmentation()
 _RULE = PairRule()
@@ -145,8 +145,12 @@ class FaceDataModule(pl.LightningDataModule):
         return PairLoader(self.training_pairs, sampler, self.batch_size, self.workers, torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
-        """Images of the bytes that were loaded, now that they are where the model is."""
-        return finished(batch)
+        """Images of the bytes that were loaded, now that they are where the model is, in the precision it trains in.
+
+        The trainer converted the batch before, when its images were bytes.
+        """
+        made: Sample = self.trainer.precision_plugin.convert_input(finished(batch)) if self.trainer else finished(batch)
+        return made
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """The same held-out pairs every time; few enough for the training process itself."""
@@ -180,6 +184,7 @@ class FaceDataModule(pl.LightningDataModule):
         for key in MUST_AGREE:
             if state_dict.get(key) != mine[key]:
                 why = f"{key} is {mine[key]}, but {state_dict.get(key)} in the checkpoint"
+                why = "the tracks it trains on differ" if key == "tracks" else why
                 remedy = "resume with the data and options it began with"
                 raise S2DError(self.asked.replace("train", "resume", 1), why, remedy)
 
@@ -193,10 +198,10 @@ class FaceDataModule(pl.LightningDataModule):
     def identity(self) -> dict[str, Any]:
         """What decides which pictures and landmarks come in which order: plain values."""
         order = self.training_pairs.order
-        stream = {"seed": self.seed, "visit": self.visit, "window": sum(part.window for part in order.orders)}
-        return {
-            **self.provenance, "size": self.size, "landmarks": self.landmarks, **stream, "shares": list(order.shares),
-        }  # fmt: skip
+        stream: dict[str, Any] = {"seed": self.seed, "visit": self.visit, "window": sum(part.window for part in order.orders)}
+        tracks = [[(span.track_id, span.start, span.stop) for span in spans] for spans in self.training_pairs.spans]
+        stream |= {"shares": list(order.shares), "tracks": _digest(tracks)}
+        return {**self.provenance, "size": self.size, "landmarks": self.landmarks, **stream}
 
     def identity_of(self, span: Span) -> str:
         """Who is seen in a track."""
@@ -217,7 +222,11 @@ class FaceDataModule(pl.LightningDataModule):
 
 def content_hash(path: str) -> str:
     """16 hexadecimal digits that follow from the settings and videos of the data set in a folder or behind a URL."""
-    return hashlib.sha256(json.dumps(finished_shards(location(path))).encode()).hexdigest()[:16]
+    return _digest(finished_shards(location(path)))
+
+
+def _digest(plain: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:16]
 
 
 def _wrong_paths(paths: Sequence[str], weights: Sequence[float] | None) -> list[str]:

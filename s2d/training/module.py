@@ -30,7 +30,7 @@ START = "s2d_val_start"
 class AnimatorModule(pl.LightningModule):
     """Trains an animator on pairs of frames; validates and keeps the exponential average of its weights.
 
-    Batches are those of `s2d.training.pairs.PairDataset`.
+    Batches are those of `s2d.training.pairs.finished`.
     """
 
     def __init__(

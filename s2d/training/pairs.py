@@ -226,12 +226,12 @@ class ValidationPairs(Dataset[Sample]):
 def finished(batch: Sample) -> Sample:
     """Images of a batch of loaded samples, on the device that it is on.
 
-    Gives source and driving (B, 3, S, S) in [0, 1] with source_points and driving_points (B, 70, 2), for a third frame
+    Gives source and driving (B, 3, S, S) float32 in [0, 1] with source_points and driving_points (B, 70, 2), for a third frame
     next and next_points, and whatever else the batch holds.
     """
     images, points = as_images(batch["frames"]), batch["points"]
     if "sampling" in batch:
-        images = change_images(images, batch["sampling"], batch["colours"])
+        images = change_images(images, batch["sampling"].float(), batch["colours"].float())
     made = {name: value for name, value in batch.items() if name not in ("frames", "points", "sampling", "colours")}
     for name, image, marks in zip(ROLES, images.unbind(1), points.unbind(1), strict=False):
         made |= {name: image.contiguous(), f"{name}_points": marks.contiguous()}

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from s2d.cli import main
+from s2d.models.animator import Animator, AnimatorConfig
+from s2d.models.checkpoint import save_animator
 from tests.training.conftest import DatasetMaker, make_dataset  # noqa: F401 - a fixture
 
 
@@ -31,6 +33,15 @@ def test_the_table_stars_the_best_and_says_what_is_missing(data: Path, capsys: p
     (row,) = [line for line in table.splitlines() if " l1_face " in line]
     assert row.count("*") >= 1
     assert "protocol same: 3 tracks, 3 identities, 64 px" in table
+
+
+def test_the_table_says_whom_a_checkpoint_may_know(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_animator(tmp_path / "m.safetensors", Animator(AnimatorConfig(size=32)).eval(), {})
+    given = ["evaluate", "--data", str(data), "--checkpoint", str(tmp_path / "m.safetensors"), "--frames", "2"]
+    assert main([*given, "--looks", "0", "--most", "1", "--quiet"]) == 0
+    assert "people that it may have been trained on; give --identities" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

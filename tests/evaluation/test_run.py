@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from s2d.errors import S2DError
+from s2d.evaluation import run
 from s2d.evaluation.run import Options, choose, evaluate
 from s2d.images import read_image
 from s2d.models.animator import Animator, AnimatorConfig
@@ -62,6 +63,30 @@ def test_people_and_tracks_are_chosen(make_dataset: DatasetMaker) -> None:
     dataset = open_dataset(make_dataset(("ann", "bob", "cleo", "dan", "eve")))
     assert choose(dataset, Options(most=3)) == ["ann-0", "cleo-2", "eve-4"]
     assert choose(dataset, Options(people=["bob", "eve"])) == ["bob-1", "eve-4"]
+
+
+@pytest.mark.parametrize(
+    ("split", "options", "noted"),
+    [(None, {}, True), ("val", {}, False), (None, {"people": ["ann"]}, False), (None, {"start": 0.5}, False)],
+)
+def test_people_that_were_perhaps_trained_on_are_noted(
+    make_dataset: DatasetMaker, checkpoint: Path, split: str | None, options: dict, noted: bool
+) -> None:
+    given = Options(frames=2, looks=0, most=1, **options)
+    data = make_dataset(split=split)
+    assert ("checkpoint" in evaluate(data, checkpoint, "same", given)["notes"]) == noted
+    assert "checkpoint" not in evaluate(data, None, "same", given)["notes"]
+
+
+def test_a_missing_embedder_is_noted_by_its_figure(
+    make_dataset: DatasetMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise S2DError("cannot compare people", "no embedder", "install it")
+
+    monkeypatch.setattr(run, "FaceEmbedder", missing)
+    result = evaluate(make_dataset(), None, "cross", Options(frames=2, most=2))
+    assert result["notes"] == {"id_source": "cannot compare people: no embedder; install it"}
 
 
 def test_mistakes(make_dataset: DatasetMaker, tmp_path: Path) -> None:

@@ -228,6 +228,23 @@ def test_resuming_with_another_order_is_refused(data: Path, option: str):
         ready(data).load_state_dict(state)
 
 
+def test_resuming_on_other_tracks_is_refused(make_dataset: DatasetMaker):
+    """Another order of the data sets, one that grew, or other people held out: samples would be of other tracks."""
+    one, other = make_dataset(), make_dataset(people=("dora", "emil", "fay"))
+    grown = make_dataset(people=("dora", "emil", "fay", "gil"))
+
+    def begun(*paths: Path, held: str = "ann") -> FaceDataModule:
+        module = FaceDataModule([str(path) for path in paths], weights=[1.0, 1.0], val_identities=[held])
+        module.setup()
+        return module
+
+    state = begun(one, other).state_dict()
+    begun(one, other).load_state_dict(state)
+    for changed in (begun(other, one), begun(one, grown), begun(one, other, held="bob")):
+        with pytest.raises(S2DError, match="cannot resume on .*: the tracks it trains on differ; resume with the data"):
+            changed.load_state_dict(state)
+
+
 def test_several_data_sets_are_drawn_by_their_weights(data: Path, make_dataset: DatasetMaker):
     other = make_dataset(people=("dora", "emil", "fay"), lost=(3,))
     module = FaceDataModule([str(data), str(other)], weights=[3.0, 1.0], size=32, batch_size=8, val_identities=["ann"])

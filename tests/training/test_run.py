@@ -437,3 +437,8 @@ def test_bf16_only_where_there_are_units_for_it(
     train([*options, "--trainer.precision=bf16-mixed"], config, Run(tmp_path / "run", announce=told.append))
     assert told[1:] == ["training in 32 bits, not in bf16-mixed: this processor has no bf16 units"]
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["trainer"]["precision"] == "32-true"
+
+
+def test_images_are_in_the_precision_that_is_trained_in(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.precision=64-true"]
+    assert math.isfinite(train(options, config, Run(tmp_path / "run"))["val_l1"])
