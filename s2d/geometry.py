@@ -121,7 +121,7 @@ class Crop:
         return apply(self.matrix(size), points).astype(np.float32)
 
     def image(self, frame: Image, size: int) -> Image:
-        """Cut and resample (H, W, 3) to (size, size, 3), without aliasing when it shrinks."""
+        """Cut and resample (H, W, 3) to (size, size, 3): area averages, against aliasing, beyond SHRINKS_WELL."""
         square = _padded_slice(frame, self)
         if self.side > SHRINKS_WELL * size:
             interpolation = cv2.INTER_AREA

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--frames", type=at_least(1), default=FRAMES, metavar="N", help=f"per clip (default: {FRAMES})")
     add("--size", type=at_least(16), default=SIZE, metavar="PX", help=f"side (default: {SIZE})")
     add("--fps", type=float, default=FPS, metavar="F", help=f"frames a second (default: {FPS:g})")
-    add("--seed", type=at_least(0), default=0, metavar="S", help="of the first clip (default: 0)")
+    add("--seed", type=at_least(0), default=0, metavar="S", help="of the first clip; of all for parquet (0)")
     add("--crop-size", type=at_least(16, 2048), metavar="PX", help="side of the stored crops, for parquet (256)")
     add("--workers", type=at_least(1), metavar="N", help="processes, for parquet (default: one per usable core)")
 

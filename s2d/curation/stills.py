@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from s2d import progress
 from s2d.curation import quality
+from s2d.curation.config import difference
 from s2d.curation.executors import Executor, Failure, LocalExecutor
 from s2d.curation.staging import claimed, staging_folder
 from s2d.errors import S2DError
@@ -42,7 +43,7 @@ from s2d.landmarks.tracking import Track
 from s2d.shards.reader import finished_shards, read_part
 from s2d.shards.schema import Provenance, read_metadata
 from s2d.shards.writer import frame_table, make_shard, part_path, publish_shard, shard_id
-from s2d.storage import location
+from s2d.storage import Location, location
 
 DETECTOR = "mesh"  # the only one that gives all 70 landmarks of a photo, which the truth begins with
 BUILT_IN = "astronaut"
@@ -63,7 +64,7 @@ class Recipe:
     fps: float = FPS
     """Frames a second."""
     seed: int = 0
-    """Of the first clip of the first photo; the seeds count up from there."""
+    """Each clip has a seed made of this, its photo's name and its number: other photos do not change it."""
     crop_size: int = 256
     """Side of the stored crops in pixels."""
 
@@ -73,8 +74,6 @@ class Photo:
     """One photo to make clips of; no path is the built-in astronaut."""
 
     path: Path | None
-    seed: int
-    """Of its first clip."""
 
     @property
     def name(self) -> str:
@@ -111,11 +110,13 @@ def curate_stills(
     unknown = next((name for name in recipe.variants if name not in VARIANTS), None)
     if unknown is not None:
         raise S2DError(f'cannot make a clip of variant "{unknown}"', "unknown", f"use one of {', '.join(VARIANTS)}")
-    given = [Photo(path, recipe.seed + number * recipe.clips) for number, path in enumerate(photos)]
+    given = [Photo(path) for path in photos]
     _check_names(given)
+    # A detector of its own, to know the version: one that has been loaded cannot be sent to other processes.
+    provenance = _provenance(recipe, make_detector(DETECTOR))
     with claimed(place):
-        work = StillWorker(recipe, str(out))
-        _check_settings(work)
+        work = StillWorker(recipe, str(out), provenance)
+        _check_settings(place, provenance)
         work.scratch.mkdir(parents=True, exist_ok=True)
         engine = executor or LocalExecutor()
         made = {}
@@ -134,13 +135,21 @@ def _check_names(photos: Sequence[Photo]) -> None:
         raise S2DError("cannot make a data set of these photos", f"two are called {twice}", remedy)
 
 
-def _check_settings(work: StillWorker) -> None:
-    place = location(work.out)
-    for shard in finished_shards(place)[:1]:
-        theirs = read_metadata(read_part(part_path(place, "videos", shard), ["video"]).schema)
-        if theirs.get("config_hash") != work.provenance.config_hash:
-            why = "it holds a data set of other settings"
-            raise S2DError(f"cannot add to {work.out}", why, "give the same --crop-size, or another --out")
+def _provenance(recipe: Recipe, detector: Detector) -> Provenance:
+    """The landmarks are those of the detector on the photo, moved exactly: same places, another alignment."""
+    made_as = {f"recipe.{name}": value for name, value in asdict(recipe).items() if name != "crop_size"}
+    made_as["recipe.fps"] = float(recipe.fps)  # 30 and 30.0 are the same rate
+    config = {"jpeg": True, "measures": quality.VERSION, "made_of": "stills", **made_as}
+    return Provenance(DETECTOR, detector.version, {"method": "exact"}, recipe.crop_size, config)
+
+
+def _check_settings(out: Location, provenance: Provenance) -> None:
+    for shard in finished_shards(out)[:1]:
+        theirs = read_metadata(read_part(part_path(out, "videos", shard), ["video"]).schema)
+        if theirs.get("config_hash") != provenance.config_hash:
+            why = difference(theirs.get("config", {}), provenance.settings())
+            remedy = f"give the same (`s2d inspect {out}` shows them), or another --out"
+            raise S2DError(f"cannot add to {out}", why, remedy)
 
 
 @dataclass
@@ -149,17 +158,12 @@ class StillWorker:
 
     recipe: Recipe
     out: str
+    provenance: Provenance
 
     @cached_property
     def detector(self) -> Detector:
         """The detector of this process."""
         return make_detector(DETECTOR)
-
-    @cached_property
-    def provenance(self) -> Provenance:
-        """The landmarks are those of the detector on the photo, moved exactly: same places, another alignment."""
-        config = {"jpeg": True, "measures": quality.VERSION, "made_of": "stills"}
-        return Provenance(DETECTOR, self.detector.version, {"method": "exact"}, self.recipe.crop_size, config)
 
     @property
     def scratch(self) -> Path:
@@ -194,19 +198,23 @@ class StillWorker:
     def _variant(self, number: int) -> str:
         return self.recipe.variants[number % len(self.recipe.variants)]
 
+    def _seed(self, photo: Photo, number: int) -> int:
+        digest = hashlib.sha256(f"{self.recipe.seed}/{number}/{photo.name}".encode()).digest()
+        return int.from_bytes(digest[:4], "big")
+
     def _clip(self, picture: Image, points: Float32, photo: Photo, number: int) -> SyntheticClip:
         frames, fps, size = self.recipe.frames, self.recipe.fps, self.recipe.size
-        seed, variant = photo.seed + number, self._variant(number)
+        seed, variant = self._seed(photo, number), self._variant(number)
         return make_clip(picture, points, frames=frames, fps=fps, size=size, seed=seed, variant=variant)
 
     def _video(self, photo: Photo, number: int) -> dict[str, Any]:
         """The row of clip `number`; what it is made of stands for its content."""
-        variant, seed = self._variant(number), photo.seed + number
+        variant, seed = self._variant(number), self._seed(photo, number)
         content = file_sha256(photo.path) if photo.path else BUILT_IN
         numbers = [seed, self.recipe.frames, self.recipe.size, float(self.recipe.fps), self.recipe.crop_size]
         facts = json.dumps([asdict(VARIANTS[variant]), content, numbers], sort_keys=True)
         return {
-            "video": f"{photo.name}/{variant}-{seed}",
+            "video": f"{photo.name}/{variant}-{number}",
             "path": str(photo.path or BUILT_IN),
             "identity": photo.name,
             "sha256": hashlib.sha256(facts.encode()).hexdigest(),

@@ -64,15 +64,18 @@ class VideoWorker:
         frames, provenance = self.staging.frames_path(source), self.staging.provenance
         with whole_file(frames) as path, FramesWriter(path, provenance) as writer:
             row, tracks = _Video(source, self.config, detector, writer).judge(self._opened)
+        if source.clip is None:
+            self._file = None  # nothing else is of this file, and its frames take up to KEPT_BYTES
         self.staging.store(source, row, tracks)
         return str(row["outcome"])
 
     def _opened(self, source: Source) -> _File:
         """The file of `source`; the one of the clip before, if that was of the same video."""
-        path = self.staging.at_hand(source)
-        which = path, source.bytes, source.modified_ns
+        which = source.path, source.bytes, source.modified_ns
         if self._file is None or self._file.which != which or source.clip is None:
-            self._file = _File(which)
+            self._file = None  # its frames are let go before another video is fetched
+        path = self.staging.at_hand(source)
+        self._file = self._file or _File(which, path)
         return self._file
 
 
@@ -80,16 +83,18 @@ class VideoWorker:
 class _File:
     """A video file, hashed and indexed once for all clips of it that are worked on in a row."""
 
-    which: tuple[Path, int, int]
-    """Path, size and time of change."""
+    which: tuple[str, int, int]
+    """Path or URL, size and time of change."""
+    path: Path
+    """On this machine."""
 
     @cached_property
     def sha256(self) -> str:
-        return file_sha256(self.which[0])
+        return file_sha256(self.path)
 
     @cached_property
     def reader(self) -> VideoReader:
-        return VideoReader(self.which[0], KEPT_BYTES)
+        return VideoReader(self.path, KEPT_BYTES)
 
 
 class _Video:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from skimage.data import astronaut
 
 from s2d.cli import main
 from s2d.curation import stills
+from s2d.curation.executors import LocalExecutor
 from s2d.curation.stills import Made, Recipe, curate_stills
 from s2d.errors import S2DError
 from s2d.geometry import Image
@@ -27,9 +30,12 @@ SMALL = Recipe(frames=12, size=96, crop_size=64, fps=10.0, seed=3)
 
 
 class KnownFace:
-    """Finds the astronaut in the astronaut, and nobody in a black picture."""
+    """Finds the astronaut in the astronaut, and nobody in a black picture; as the real one, it cannot be pickled."""
 
     name, version = "mesh", "known"
+
+    def __init__(self) -> None:
+        self.lock = Lock()
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
         return [[Face.of_points(POINTS, 1.0)] if frame.any() else [] for frame in frames]
@@ -60,11 +66,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
 
 
-def test_landmarks_are_the_truth_in_crop_pixels(photos: list[Path], tmp_path: Path):
+def test_landmarks_are_the_truth_in_crop_pixels(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seeds = []
+    monkeypatch.setattr(
+        stills, "make_clip", lambda *of, seed, **how: seeds.append(seed) or make_clip(*of, seed=seed, **how)
+    )
     curate_stills(photos[:1], tmp_path, SMALL, Here())
     dataset = open_dataset(tmp_path)
-    row = dataset.tracks().set_index("video").loc["ann/fast-4"]
-    clip = make_clip(astronaut(), POINTS, frames=12, size=96, fps=10.0, seed=4, variant="fast")
+    row = dataset.tracks().set_index("video").loc["ann/fast-1"]
+    clip = make_clip(astronaut(), POINTS, frames=12, size=96, fps=10.0, seed=seeds[1], variant="fast")
     scale = 64 / row.crop_side
     expected = (clip.truth - [row.crop_left, row.crop_top] + 0.5) * scale - 0.5
     frames = dataset.frames(row.track_id)
@@ -103,7 +113,7 @@ def test_each_photo_is_a_person_and_makes_its_clips(photos: list[Path], tmp_path
     dataset = open_dataset(tmp_path)
     videos = dataset.videos()
     assert list(videos.identity) == ["ann", "ann", "bob", "bob", "nobody", "nobody"]
-    assert list(videos.video[:4]) == ["ann/calm-3", "ann/fast-4", "bob/calm-5", "bob/fast-6"]
+    assert list(videos.video[:4]) == ["ann/calm-0", "ann/fast-1", "bob/calm-0", "bob/fast-1"]
     assert list(videos.outcome) == ["kept"] * 4 + ["failed"] * 2
     assert set(videos.reason[4:]) == {"no face found in the picture"}
     tracks = dataset.tracks()
@@ -144,8 +154,45 @@ def test_what_cannot_be_meant(photos: list[Path], tmp_path: Path):
     with pytest.raises(S2DError, match='variant "wild"'):
         curate_stills(photos, tmp_path, Recipe(("wild",)), Here())
     curate_stills(photos[2:], tmp_path, SMALL, Here())
-    with pytest.raises(S2DError, match="holds a data set of other settings"):
-        curate_stills(photos, tmp_path, Recipe(crop_size=128), Here())
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [
+        ("crop_size", 128, "crop_size 64, this run has 128"),
+        ("variants", ("calm",), r'recipe.variants \["calm", "fast"\], this run has \["calm"\]'),
+        ("clips", 3, "recipe.clips 2, this run has 3"),
+        ("frames", 13, "recipe.frames 12, this run has 13"),
+        ("size", 128, "recipe.size 96, this run has 128"),
+        ("fps", 12, "recipe.fps 10.0, this run has 12.0"),
+        ("seed", 4, "recipe.seed 3, this run has 4"),
+    ],
+)
+def test_clips_of_another_recipe_are_not_mixed_in(
+    photos: list[Path], tmp_path: Path, name: str, other: object, said: str
+):
+    curate_stills(photos[2:], tmp_path, SMALL, Here())
+    before = contents(tmp_path)
+    with pytest.raises(S2DError, match=said):
+        curate_stills(photos[2:], tmp_path, replace(SMALL, **{name: other}), Here())
+    assert contents(tmp_path) == before
+    same = replace(SMALL, variants=["calm", "fast"], fps=10)
+    assert [one.written for one in curate_stills(photos[2:], tmp_path, same, Here())] == [False]
+
+
+def test_a_photo_added_in_front_leaves_those_behind_it_as_they_are(photos: list[Path], tmp_path: Path):
+    curate_stills(photos[1:2], tmp_path, SMALL, Here())
+    before = contents(tmp_path)
+    assert [one.written for one in curate_stills(photos[:2], tmp_path, SMALL, Here())] == [True, False]
+    after = contents(tmp_path)
+    assert {name: after[name] for name in before} == before
+    tracks = open_dataset(tmp_path).tracks().set_index("video")
+    assert tracks.motion["ann/calm-0"] != tracks.motion["bob/calm-0"], "the same picture, moved otherwise"
+
+
+def test_other_processes_go_on_with_a_data_set(photos: list[Path], tmp_path: Path):
+    curate_stills(photos[2:], tmp_path, SMALL, Here())
+    assert [one.written for one in curate_stills(photos[2:], tmp_path, SMALL, LocalExecutor(1))] == [False]
 
 
 def test_training_takes_it_beside_real_clips(photos: list[Path], tmp_path: Path, make_dataset: Any):  # noqa: F811
@@ -168,7 +215,7 @@ def test_the_command(
     assert main([*command, "--still", str(photos[0].parent), "--clips", "1", "--crop-size", "32"]) == 0
     assert "nobody" in capsys.readouterr().out
     assert open_dataset(tmp_path / "out").metadata["crop_size"] == 32
-    assert main([*command, "--still", str(photos[2]), "--crop-size", "32"]) == 1
+    assert main([*command, "--still", str(photos[2]), "--clips", "1", "--crop-size", "32"]) == 1
     assert "no face found" in capsys.readouterr().err
     assert main(["synth", "--out", str(tmp_path / "clips"), "--crop-size", "32"]) == 2
     assert "add --format parquet" in capsys.readouterr().err

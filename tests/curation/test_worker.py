@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -353,3 +354,32 @@ def test_clips_of_one_video_in_a_row_read_it_once_and_are_what_they_are_alone(tm
         if together:
             assert read == ["file_sha256", "VideoReader"] * 3, "one for each video's clips, one for the whole video"
     assert rows[0] == rows[1]
+
+
+def test_a_worker_lets_go_of_its_frames_before_the_next_video_is_fetched(tmp_path, monkeypatch):
+    readers, held = [], []
+
+    def opened(*of):
+        reader = VideoReader(*of)
+        readers.append(weakref.ref(reader))
+        return reader
+
+    def count_held():
+        held.append(sum(reader() is not None for reader in readers))
+
+    monkeypatch.setattr(worker, "VideoReader", opened)
+    monkeypatch.setattr(progress, "quiet", True)
+    config = CurationConfig(detector="scripted")
+    staging = Staging(tmp_path / "out" / FOLDER, config.provenance(Scripted([])))
+    staging.folder.mkdir(parents=True)
+    fetch = staging.at_hand
+    monkeypatch.setattr(Staging, "at_hand", lambda self, source: count_held() or fetch(source))
+    work = worker.VideoWorker(config, staging)
+    for name, clip in (("one", Clip(0, 0.8)), ("other", Clip(0, 0.8)), ("other", Clip(0.1, 0.9)), ("whole", None)):
+        work.__dict__["detector"] = Scripted(steady())
+        path = tmp_path / f"{name}.mp4"
+        source = find_sources([path if path.exists() else film(path)], tmp_path / "out")[0]
+        assert work(replace(source, clip=clip)) == "kept"
+    count_held()
+    assert len(readers) == 3
+    assert held == [0, 0, 1, 0, 0], "before each is fetched, only that of the same video; after a whole file, none"
