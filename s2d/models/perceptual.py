@@ -49,7 +49,7 @@ class Perceptual(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Features of images (B, 3, H, W) in [0, 1] after each stage, of unit length over channels."""
-        x = (images - self.mean) / self.std
+        x = (images.to(self.mean.dtype) - self.mean) / self.std
         found = []
         for stage in self.stages:
             x = stage(x)
@@ -84,7 +84,7 @@ def perceptual_distance(images: Tensor, targets: Tensor) -> Tensor:
 
 @cache
 def _shared(device: str) -> Perceptual:
-    return Perceptual().to(device)
+    return Perceptual().float().to(device)  # whatever precision was the default when it was first asked for
 
 
 def freeze(module: nn.Module) -> nn.Module:

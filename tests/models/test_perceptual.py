@@ -133,3 +133,10 @@ def test_weights_that_cannot_be_fetched(monkeypatch):
 def test_unknown_network():
     with pytest.raises(S2DError, match="efficientnet, vgg19"):
         Perceptual("alexnet")
+
+
+def test_pictures_of_any_precision_are_measured_alike():
+    images, targets = torch.rand(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    single = perceptual_distance(images, targets)
+    double = perceptual_distance(images.double(), targets.double())
+    torch.testing.assert_close(double, single)
