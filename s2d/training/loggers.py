@@ -31,15 +31,22 @@ def is_main_process() -> bool:
 def make_logger(kind: str, out: Path, resumed_step: int | None = None) -> Logger:
     """A logger that writes below `out`. A run resumed at `resumed_step` goes on in the same record.
 
-    Raises S2DError for an unknown kind or a package that is not installed.
+    Raises S2DError as `check_logger`.
     """
+    check_logger(kind)
     if kind == "csv":
         return _csv_logger(out, resumed_step)
     if kind == "wandb":
         return _wandb_logger(out)
-    if kind == "tensorboard":
-        return _tensorboard_logger(out)
-    raise S2DError(f"cannot log to {kind}", "there is no such logger", f"choose among {', '.join(LOGGERS)}")
+    return TensorBoardLogger(out, name="", version="tensorboard")
+
+
+def check_logger(kind: str) -> None:
+    """Raises S2DError for an unknown kind or a package that is not installed."""
+    if kind not in LOGGERS:
+        raise S2DError(f"cannot log to {kind}", "there is no such logger", f"choose among {', '.join(LOGGERS)}")
+    if kind == "tensorboard" and not any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
+        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install 's2d[tensorboard]'")
 
 
 def _csv_logger(out: Path, resumed_step: int | None) -> CSVLogger:
@@ -90,12 +97,6 @@ def _logged_in(environment: Mapping[str, str]) -> bool:
         return netrc.netrc(str(path)).authenticators(server) is not None
     except (OSError, netrc.NetrcParseError):
         return False
-
-
-def _tensorboard_logger(out: Path) -> TensorBoardLogger:
-    if not any(importlib.util.find_spec(name) for name in ("tensorboard", "tensorboardX")):
-        raise S2DError("cannot log to tensorboard", "the package is not installed", "pip install 's2d[tensorboard]'")
-    return TensorBoardLogger(out, name="", version="tensorboard")
 
 
 def picture_path(out: Path, name: str, step: int, suffix: str) -> Path:

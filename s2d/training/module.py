@@ -179,16 +179,20 @@ class AnimatorModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:  # noqa: ANN401
         """One AdamW over the animator and the discriminator: their losses share no gradients, see `Objective.compete`.
 
-        Raises S2DError when the learning rate is to fall at the end of a run that has none.
+        Raises S2DError as `check_schedule`.
         """
         learning = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(learning, lr=self.lr, betas=BETAS, weight_decay=self.weight_decay)
         steps = self.trainer.max_steps
+        self.check_schedule(steps)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def check_schedule(self, steps: int) -> None:
+        """Raises S2DError when the learning rate is to fall at the end of a run that has none; -1 is without end."""
         if self.decay and steps < 1:
             remedy = "give --trainer.max_steps, or --model.decay 0"
             raise S2DError("cannot let the learning rate fall at the end", "the run has no last step", remedy)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step, steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _rate(self, step: int, steps: int) -> float:
         """Learning rate at `step` of `steps`, as a share of `lr`."""
@@ -201,7 +205,12 @@ class AnimatorModule(pl.LightningModule):
         checkpoint[START] = dict(self.start)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Raises S2DError when the checkpoint holds another animator."""
+        """Raises S2DError as `check_resumed`."""
+        self.check_resumed(checkpoint)
+        self.start = dict(checkpoint.get(START, {}))
+
+    def check_resumed(self, checkpoint: Mapping[str, Any]) -> None:
+        """Raises S2DError when a training checkpoint holds another animator, or a discriminator where this has none."""
         theirs = checkpoint["hyper_parameters"].get("animator")
         mine = self.hparams["animator"]
         if theirs != mine:
@@ -213,7 +222,6 @@ class AnimatorModule(pl.LightningModule):
             why = f"it was trained {'with' if competing else 'without'} a discriminator"
             remedy = "resume with the --model.losses.adversarial it began with"
             raise S2DError("cannot resume", why, remedy)
-        self.start = dict(checkpoint.get(START, {}))
 
 
 def l1(image: Tensor, target: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from s2d.training import packaged_configs
 from s2d.training.callbacks import BarCallback, ExamplesCallback, LastCheckpoint
 from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint, trained_on
 from s2d.training.datamodule import FaceDataModule
-from s2d.training.loggers import is_main_process, log_data, log_weights, make_logger
+from s2d.training.loggers import check_logger, is_main_process, log_data, log_weights, make_logger
 from s2d.training.module import START, AnimatorModule
 from s2d.training.precision import usable_precision
 
@@ -159,28 +159,40 @@ class TrainingCLI(LightningCLI):
             LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]),
             BarCallback(),
         ]
-        self._prepare()  # complains before a folder is made
+        self._prepare()
+        own_logger = given["logger"] is None and not self.trying
+        kwargs |= {"logger": False} if own_logger else {}
+        kwargs["callbacks"] = [*_as_list(given["callbacks"]), *mine]
+        kwargs["plugins"] = [*_as_list(given["plugins"]), WholeCheckpointIO()]
+        try:
+            trainer = super().instantiate_trainer(default_root_dir=str(out), **kwargs)
+        except (ValueError, TypeError) as error:  # in which Lightning says the half of what it refuses
+            raise MisconfigurationException(str(error)) from error
+        self.model.check_schedule(trainer.max_steps)
+        self._claim()  # last, so that what is refused leaves no folder
+        if own_logger:
+            step = int(self.resumed["global_step"]) if self.resumed else None
+            trainer.logger = make_logger(self.run_folder.logger, out, step)
+        return trainer
+
+    def _claim(self) -> None:
         if is_main_process():
             if not self.trying:
                 claim(self.run_folder)
-                self._announce(f"training into {out}")
+                self._announce(f"training into {self.run_folder.out}")
             self._announce(self._note)
-        if given["logger"] is None and not self.trying:
-            step = int(self.resumed["global_step"]) if self.resumed else None
-            kwargs["logger"] = make_logger(self.run_folder.logger, out, step)
-        kwargs["callbacks"] = [*_as_list(given["callbacks"]), *mine]
-        kwargs["plugins"] = [*_as_list(given["plugins"]), WholeCheckpointIO()]
-        return super().instantiate_trainer(default_root_dir=str(out), **kwargs)
 
     def _announce(self, line: str) -> None:
         if self.run_folder.announce and line:
             self.run_folder.announce(line)
 
     def _prepare(self) -> None:
-        """Data and weights, which must have been made alike."""
+        """Data and weights, which must have been made alike; and what shall log them."""
+        check_logger(self.run_folder.logger)
         self.datamodule.setup("fit")
         if self.resumed:
             self.datamodule.check_resumed(self.resumed.get(type(self.datamodule).__qualname__, {}))
+            self.model.check_resumed(self.resumed)
         elif self.config["init_from"]:
             begin_from(Path(self.config["init_from"]), self.model, self.datamodule)
         if self.config["compile"]:

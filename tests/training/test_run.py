@@ -230,6 +230,42 @@ def test_wrong_data_makes_no_folder(config: Path, tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("trainer.max_steps=-5", "max_steps"),
+        ("trainer.max_epochs=-5", "max_epochs"),
+        ("trainer.limit_val_batches=-1", "limit_val_batches"),
+        ("trainer.accelerator=abacus", "abacus"),
+        ("trainer.strategy=chess", "chess"),
+        ("model.decay=0.5", "no last step"),
+    ],
+)
+def test_what_lightning_refuses_leaves_no_folder(data: Path, config: Path, tmp_path: Path, option: str, why: str):
+    told: list[str] = []
+    given = [f"--data.path={data}", "--trainer.max_steps=-1", f"--{option}"]
+    with pytest.raises(S2DError, match=why):
+        train(given, config, Run(tmp_path / "new" / "run", announce=told.append))
+    assert (list(tmp_path.iterdir()), told) == ([], [])
+
+
+def test_a_logger_that_is_not_there_leaves_no_folder(
+    data: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(S2DError, match="not installed"):
+        train([f"--data.path={data}"], config, Run(tmp_path / "run", "tensorboard"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_another_animator_leaves_no_folder(data: Path, config: Path, trained: Path, tmp_path: Path):
+    run = Run(tmp_path / "run", resume=trained / "checkpoints" / "last.ckpt")
+    for option, why in (("animator.channels=16", "animator differs in channels"), ("losses.adversarial=1", "without")):
+        with pytest.raises(S2DError, match=why):
+            train([f"--data.path={data}", f"--model.{option}"], config, run)
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_the_machine_lacks(data: Path, config: Path, tmp_path: Path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
