@@ -20,6 +20,7 @@ from s2d.files import check_writable
 from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
+from s2d.landmarks.neutral import neutral_face, shape_distance
 from s2d.landmarks.retarget import retarget
 from s2d.models.runtime import load_runtime
 from s2d.video import VideoWriter
@@ -27,6 +28,11 @@ from s2d.video.writer import CLOCK
 
 DETECTORS = {"mesh": 2}  # instances that share the driver's frames; others take all cores or much memory each
 MIN_SIZE, MAX_SIZE = 64, 2048
+# `shape_distance` from which on "absolute" is advised against. Measured on 12 clips and 11 stills (the folder of
+# S2D_MEDIA, by mesh): of one person .012 in the median, .029 in 95 of 100 frames, .047 at most (turned far, brows
+# raised); of two people .037 in the median, .020 in the closest 5 of 100. So 3 of 100 frames of one person are beyond
+# it, and 72 of 100 of two; the rest of these have faces alike.
+OTHER_FACE = 0.03
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Animation:
     """What became of the driver's sound: "copied", "encoded anew" or "none"."""
     trained: bool
     """Whether a checkpoint was used; otherwise the analytic prior alone moved the photo."""
+    note: str = ""
+    """What may be wrong with the result; empty where nothing is known to be."""
 
 
 def animate(
@@ -96,27 +104,22 @@ def animate(
     check_writable(out)
     driver = load_driver(driving, finder, moving.size, track, fps)
     points = _driving_points(moving, driver, mode)
-    painter = Painter(model, moving, hold=paste_back)
-    results = progress.track(painter.frames(points), "animating", total=len(points))
-    if side_by_side:
-        pictures = _side_by_side(moving, driver, results)
-    else:
-        pictures = map(Paste(moving.photo, moving.crop).frame, results) if paste_back else results
-    height, width = moving.photo.shape[:2] if paste_back else (moving.size, moving.size * (3 if side_by_side else 1))
+    results = progress.track(Painter(model, moving, hold=paste_back).frames(points), "animating", total=len(points))
+    pictures, height, width = _laid_out(moving, driver, results, side_by_side, paste_back)
     sound = driver.sound() if audio else None
     with VideoWriter(out, width, height, driver.fps, synthetic=True, sound=sound) as writer:
         for picture, time in zip(pictures, _ticking(driver.times), strict=True):
             writer.write(picture, time)
     return Animation(
-        out=Path(out),
-        frames=len(points),
-        fps=driver.fps,
-        size=moving.size,
-        width=writer.size[0],
-        height=writer.size[1],
+        Path(out),
+        len(points),
+        driver.fps,
+        moving.size,
+        *writer.size,
         track=driver.name,
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
         trained=trained,
+        note=_note(moving, points) if mode == "absolute" else "",
     )
 
 
@@ -127,6 +130,20 @@ def _check(size: int | None, out: str | Path, face: int) -> None:
         raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
+
+
+def _note(face: SourceFace, driving: Float32) -> str:
+    """Advice, where the driver's own landmarks (T, 70, 2) seem to be of another person than the source."""
+    try:
+        apart = shape_distance(face.points, neutral_face(driving))
+    except S2DError:  # no whole face to compare with
+        return ""
+    if not apart > OTHER_FACE:
+        return ""
+    return (
+        f"the driver's face has another shape than the source's (brows, nose and eyes are {apart:.1%} of the distance "
+        "between the eyes apart), which --mode absolute forces on it; for another person, give --mode relative"
+    )
 
 
 def _ticking(times: npt.NDArray[np.float64]) -> list[float]:
@@ -146,6 +163,17 @@ def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:
     scale = face.size / driver.size
     driving = geometry.Crop(0, 0, driver.size).points(driver.points, face.size) if scale != 1 else driver.points
     return retarget(face.points, driving, mode)
+
+
+def _laid_out(
+    face: SourceFace, driver: Driver, results: Iterator[Image], side_by_side: bool, paste_back: bool
+) -> tuple[Iterator[Image], int, int]:
+    """The frames of the video with their height and width: the results, alone or with what goes around them."""
+    if side_by_side:
+        return _side_by_side(face, driver, results), face.size, 3 * face.size
+    if paste_back:
+        return map(Paste(face.photo, face.crop).frame, results), *face.photo.shape[:2]
+    return results, face.size, face.size
 
 
 def _side_by_side(face: SourceFace, driver: Driver, results: Iterator[Image]) -> Iterator[Image]:

@@ -86,4 +86,4 @@ def run(args: argparse.Namespace) -> None:
     what = f"{made.frames} frames of {made.width} x {made.height} px at {made.fps:.3g} fps"
     sound = "" if made.sound == "none" else f", sound {made.sound}"
     line = f"wrote {made.out}: {what}, driven by {made.track} ({how}){sound}"
-    emit(asdict(made), [line], args.json)
+    emit(asdict(made), [line, *filter(None, [made.note])], args.json)

@@ -18,6 +18,7 @@ from s2d.landmarks import layout
 RIGID = (0, 1, 2, 3, 13, 14, 15, 16, 27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)  # temples, nose, eye corners
 CALM_SHARE = 0.2  # of the frames; expression beyond theirs makes a frame count less
 LEAST_SPREAD = 0.002  # of expression, in inter-ocular units: no two landmarks agree better
+SHAPE = slice(17, 48)  # brows, nose, eyes: jaw and mouth move more with speech than faces differ
 MOUTH_WEIGHT, LID_WEIGHT = 0.5, 1.0  # of an open mouth and of lids that are lower than usual, beside all distances
 
 
@@ -45,6 +46,20 @@ def to_pose(face: Floats, faces: Floats) -> Array:
     """Similarities (T, 2, 3) that take a face (70, 2) to the pose of each of the faces (T, 70, 2)."""
     points = np.asarray(faces)[:, RIGID]
     return geometry.similarity_fit(np.broadcast_to(np.asarray(face)[list(RIGID)], points.shape), points)
+
+
+def shape_distance(face: Floats, neutral: Floats) -> float:
+    """How far brows, nose and eyes of a face (70, 2) lie from those of a neutral one, which may be in other units.
+
+    Mean over the points after the best similarity, as a share of the face's inter-ocular distance; NaN where one is
+    not known.
+    """
+    own: Array = np.asarray(face, dtype=np.float64)
+    other: Array = np.asarray(neutral, dtype=np.float64)
+    if not np.isfinite([own[SHAPE], other[SHAPE]]).all():
+        return float("nan")
+    fitted = geometry.apply(geometry.similarity_fit(other[SHAPE], own[SHAPE]), other[SHAPE])
+    return float(np.linalg.norm(fitted - own[SHAPE], axis=-1).mean() / layout.interocular(own))
 
 
 def _posed(faces: Array, reference: Array) -> Array:

@@ -282,6 +282,23 @@ def test_landmark_files_go_beside_black_panels_and_at_25_by_default(folder: Path
 
 
 @pytest.mark.parametrize(
+    ("width", "mode", "noted"), [(1.0, "absolute", False), (1.25, "absolute", True), (1.25, "relative", False)]
+)
+def test_another_face_s_landmarks_as_they_are_are_noted(
+    folder: Path, capsys: pytest.CaptureFixture[str], width: float, mode: str, noted: bool
+):
+    """The photo's own person drives it, and somebody with a wider face."""
+    points = load_driver(folder / "clip.mp4", make_detector("mesh"), 192).points[:4]
+    np.save(folder / "other.npy", points * [width, 1.0])
+    words = ["--source", folder / "photo.png", "--driving", folder / "other.npy", "--out", folder / "noted.mp4"]
+    assert main(["animate", *map(str, words), "--size", "64", "--mode", mode]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert ["for another person, give --mode relative" in line for line in told] == [False, True][: 1 + noted]
+    assert main(["animate", *map(str, words), "--size", "64", "--mode", mode, "--json"]) == 0
+    assert bool(json.loads(capsys.readouterr().out)["note"]) == noted
+
+
+@pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["--driving", "clip.mp4", "--fps", "25"], 2, "it has its own times"),

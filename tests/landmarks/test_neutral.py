@@ -7,7 +7,7 @@ import pytest
 
 from s2d.errors import S2DError
 from s2d.landmarks import layout
-from s2d.landmarks.neutral import neutral_face
+from s2d.landmarks.neutral import neutral_face, shape_distance
 from tests.landmarks.drawn_face import face, jaw_dropped, lowered, resting
 
 
@@ -46,3 +46,19 @@ def test_the_pose_is_the_usual_one():
 def test_a_driver_without_a_complete_face_is_told():
     with pytest.raises(S2DError, match="no frame has all 68"):
         neutral_face(np.full((4, 70, 2), np.nan))
+
+
+def test_a_face_is_as_far_from_itself_as_from_any_picture_of_it():
+    turned = 3 * jaw_dropped(face(), 12) @ np.array([[0.8, 0.6], [-0.6, 0.8]]) + [40, -7]
+    assert shape_distance(turned, face()) == pytest.approx(0, abs=1e-9)
+
+
+def test_another_shape_is_as_far_as_least_squares_in_the_complex_plane_say():
+    other = face() * [1.2, 1.0] + np.random.default_rng(2).normal(0, 1, (70, 2))
+    own, fitted = (points[17:48, 0] + 1j * points[17:48, 1] for points in (face(), other))
+    columns = np.stack([fitted, np.ones(31)], -1)
+    residual = own - columns @ np.linalg.lstsq(columns, own, rcond=None)[0]
+    distance = shape_distance(face(), other)
+    assert distance == pytest.approx(np.abs(residual).mean() / layout.interocular(face()), rel=1e-6)
+    assert distance > 0.02
+    assert np.isnan(shape_distance(np.where(np.arange(70)[:, None] == 30, np.nan, face()), other))
