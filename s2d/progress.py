@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -19,12 +21,40 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
     >>> list(track([1, 2, 3], "counting"))
     [1, 2, 3]
     """
-    if quiet or not (sys.stdout.isatty() and sys.stderr.isatty()):
+    if not _watched():
         yield from items
         return
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
     yield from _with_bar(items, label, total)
+
+
+@contextmanager
+def during(label: str) -> Iterator[None]:
+    """While one long thing is done, as `track` draws a bar, but one without an end: that it goes on, and how long."""
+    if not _watched():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress.add_task(label, total=None)
+    timer = threading.Timer(max(0.0, DELAY_SECONDS), progress.start)  # the caller cannot say when two seconds are over
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if progress.live.is_started:
+            progress.stop()
+
+
+def _watched() -> bool:
+    """Whether there is somebody to draw for."""
+    return not quiet and sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def _with_bar(items: Iterable[Item], label: str, total: int | None) -> Iterator[Item]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
+import time
 
 import pytest
 
@@ -15,6 +17,15 @@ class Terminal(io.StringIO):
         return True
 
 
+def count(label):
+    assert list(progress.track(iter(range(5)), label, total=5)) == [0, 1, 2, 3, 4]
+
+
+def wait(label):
+    with progress.during(label):
+        time.sleep(0.2)
+
+
 @pytest.fixture
 def run(monkeypatch):
     """Count to five on a terminal; returns what was written to stdout and stderr.
@@ -22,14 +33,14 @@ def run(monkeypatch):
     The streams are set within the test's call: pytest's capture lays its own there after the fixtures have run.
     """
 
-    def counted(out=Terminal, delay=-1.0, quiet=False, label="counting") -> tuple[str, str]:
+    def counted(out=Terminal, delay=-1.0, quiet=False, label="counting", work=count) -> tuple[str, str]:
         streams = out(), Terminal()
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr("sys.stdout", streams[0])
         monkeypatch.setattr("sys.stderr", streams[1])
         monkeypatch.setattr(progress, "quiet", quiet)
         monkeypatch.setattr(progress, "DELAY_SECONDS", delay)
-        assert list(progress.track(iter(range(5)), label, total=5)) == [0, 1, 2, 3, 4]
+        work(label)
         return streams[0].getvalue(), streams[1].getvalue()
 
     return counted
@@ -47,9 +58,29 @@ def test_square_brackets_of_a_label_are_plain_text(run):
     assert "reading [x] and [/y].mp4" in err
 
 
+def test_one_long_thing_is_timed_on_stderr(run):
+    out, err = run(work=wait, label="tracing [x]")
+    assert out == ""
+    assert "tracing [x]" in err
+    assert "0:00:00" in err
+
+
+@pytest.mark.parametrize("work", [count, wait])
 @pytest.mark.parametrize("case", [{"quiet": True}, {"delay": 2.0}, {"out": io.StringIO}])
-def test_no_bar_when_quiet_or_quick_or_into_a_pipe(run, case):
-    assert run(**case) == ("", "")
+def test_no_bar_when_quiet_or_quick_or_into_a_pipe(run, case, work):
+    assert run(**case, work=work) == ("", "")
+
+
+def test_nothing_is_left_to_draw_when_one_long_thing_fails(run):
+    def fail(label):
+        with progress.during(label):
+            time.sleep(0.2)
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        run(work=fail)
+    assert sys.stderr.getvalue().endswith("\x1b[2K")
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
 def test_bar_goes_when_the_work_fails(run):

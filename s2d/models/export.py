@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2d import __version__
+from s2d import __version__, progress
 from s2d.errors import S2DError
 from s2d.files import whole_file
 from s2d.landmarks import layout, tracking
@@ -68,7 +68,7 @@ def export_onnx(path: str | Path, model: Animator, example: Example, *, trained:
     require("onnxscript", asked)
     from s2d.models.operators import translations
 
-    with _quiet():
+    with _quiet(), progress.during("tracing the animator"):
         program = torch.onnx.export(
             export_program(model, example),
             input_names=INPUTS,
@@ -85,7 +85,8 @@ def export_onnx(path: str | Path, model: Animator, example: Example, *, trained:
     onnx.helper.set_model_props(graph, {KEY: json.dumps(header(model, trained), sort_keys=True)})
     with whole_file(path) as temporary:
         temporary.write_bytes(graph.SerializeToString(deterministic=True))
-        difference = largest_difference(model, OnnxAnimator(temporary), example)
+        with progress.during("comparing with torch"):
+            difference = largest_difference(model, OnnxAnimator(temporary), example)
         if not difference <= TOLERANCE:
             why = f"the graph differs from torch by {difference:.2g}, more than {TOLERANCE}"
             raise S2DError(asked, why, "install the versions of constraints.txt")
