@@ -18,6 +18,12 @@ from s2d.errors import S2DError
 from s2d.files import BLOCK
 
 STAMPS = ("LastModified", "last_modified", "updated", "mtime", "created")  # what backends call the time of change
+# fmt: off
+VIDEO_EXTENSIONS = (
+    ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -184,3 +190,10 @@ def _facts(about: dict[str, Any]) -> tuple[int, int]:
     stamp = next((about[key] for key in STAMPS if about.get(key) is not None), 0)
     seconds = stamp.timestamp() if isinstance(stamp, datetime) else stamp if isinstance(stamp, (int, float)) else 0
     return int(about.get("size") or 0), round(seconds * 1e9)
+
+
+def plain_videos(folder: Path) -> list[Path]:
+    """Videos, by extension, that lie in a folder itself, sorted by name; none where the folder is a data set."""
+    if not folder.is_dir() or (folder / "tracks").is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file())

@@ -20,11 +20,13 @@ from s2d.landmarks.extract import find_tracks, track_frames
 from s2d.landmarks.landmark_file import read_landmarks
 from s2d.landmarks.stabilise import fill_gaps
 from s2d.landmarks.tracking import Track
+from s2d.storage import plain_videos
 from s2d.video import VideoReader
 from s2d.video.sound import Sound
 from s2d.video.writer import exact_rate
 
 LANDMARK_FILES = (".csv", ".npy")
+NAMED = 5  # videos of a folder
 CUSTOMARY_FPS = 25.0  # of landmark files, which hold no times, and of a single frame
 
 
@@ -79,6 +81,10 @@ def load_driver(
         raise UsageError(asked, "a landmark file holds one track without a name", "leave the track away")
     if bare:
         return _from_landmarks(path, size, fps or CUSTOMARY_FPS)
+    if videos := plain_videos(path):
+        names = ", ".join(video.name for video in videos[:NAMED]) + (", ..." if len(videos) > NAMED else "")
+        remedy = "give one of them, or make a data set of the folder with `s2d curate` and give that"
+        raise S2DError(asked, f"it holds videos ({names}) and is no data set", remedy)
     if path.is_dir() or path.suffix == ".parquet":
         return _from_dataset(path, track)
     return _from_video(path, detector, size, track)

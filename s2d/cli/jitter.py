@@ -38,7 +38,6 @@ SYNTHETIC = "the clips' own motion"  # what the truth is where no file holds it
 OVERLAID = ("raw", "aligned")  # unless --methods says otherwise
 MOST_BESIDE = 3  # methods in a table that has room for meanings
 OUTPUTS = ("plot", "overlay", "report")
-VIDEOS = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -217,17 +216,10 @@ def _video(args: argparse.Namespace, methods: Mapping[str, Method]) -> Measured:
 def _clips(folder: str) -> list[Path]:
     """Videos in a folder with the truth of `s2d synth` beside them."""
     from s2d.landmarks.synthetic import is_truth, truth_path
+    from s2d.storage import plain_videos
 
-    videos = [path for path in _videos(folder) if path.suffix == ".mp4"]
+    videos = [path for path in plain_videos(Path(folder)) if path.suffix == ".mp4"]
     return [path for path in videos if is_truth(truth_path(path))]
-
-
-def _videos(folder: str) -> list[Path]:
-    """Video files of a folder that is no data set, by name."""
-    place = Path(folder)
-    if not place.is_dir() or (place / "tracks").is_dir():
-        return []
-    return sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEOS)
 
 
 def _folder(args: argparse.Namespace, clips: Sequence[Path], methods: Mapping[str, Method]) -> Measured:
@@ -245,8 +237,9 @@ def _folder(args: argparse.Namespace, clips: Sequence[Path], methods: Mapping[st
 def _refuse_videos(folder: str) -> None:
     """A folder of plain videos is no data set; say what is possible."""
     from s2d.errors import S2DError
+    from s2d.storage import plain_videos
 
-    if _videos(folder):
+    if plain_videos(Path(folder)):
         remedy = "give one of the videos, or make a data set of them with `s2d curate` and give that"
         raise S2DError(f"cannot measure the folder {folder}", "it holds videos, and no data set", remedy)
 

@@ -11,14 +11,8 @@ from typing import Any
 
 from s2d.curation.clip import Clip
 from s2d.errors import S2DError
-from s2d.storage import Location, Remote, location, reaching
+from s2d.storage import VIDEO_EXTENSIONS, Location, Remote, location, reaching
 
-# fmt: off
-VIDEO_EXTENSIONS = (
-    ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe",
-    ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-)
-# fmt: on
 NOT_A_VIDEO = "not a video by its extension"
 UNREADABLE = "cannot be read"
 

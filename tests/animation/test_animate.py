@@ -307,6 +307,9 @@ def test_another_face_s_landmarks_as_they_are_are_noted(
         (["--driving", "missing.npy"], 1, "no such file"),
         (["--driving", "flat.npy"], 1, "give an array"),
         (["--driving", "clip.mp4", "--face", "2"], 1, "only one face was found"),
+        (["--driving", "talks"], 1, "it holds videos (0.mp4, 1.MOV, 2.webm) and is no data set; give one of them"),
+        (["--driving", "many"], 1, "it holds videos (0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4, ...)"),
+        (["--driving", "notes"], 1, "it holds no videos/part-*.parquet"),
     ],
 )
 def test_what_does_not_fit_together_is_told_in_one_line(
@@ -315,6 +318,10 @@ def test_what_does_not_fit_together_is_told_in_one_line(
     monkeypatch.chdir(folder)
     np.save("steady.npy", np.ones((3, 70, 2)) * np.arange(140).reshape(70, 2))
     np.save("flat.npy", np.ones((3, 5)))
+    many = [f"many/{number}.mp4" for number in range(6)]
+    for file in map(Path, ["talks/0.mp4", "talks/1.MOV", "talks/2.webm", "talks/notes.txt", "notes/a.txt", *many]):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
     assert main(["animate", "--source", "photo.png", "--out", "wrong.mp4", "--size", "64", *words]) == code
     told = capsys.readouterr().err
     assert message in told

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2d.curation.clip import Clip
-from s2d.curation.plan import VIDEO_EXTENSIONS, Found, Source, files_below, source_of
+from s2d.curation.plan import Found, Source, files_below, source_of
 from s2d.curation.recipes.manifest import Manifest
 from s2d.curation.recipes.pattern import Pattern
 from s2d.curation.recipes.recipe import Recipe
 from s2d.errors import S2DError
 from s2d.shards.splits import check_apart
-from s2d.storage import Location, location, reaching
+from s2d.storage import VIDEO_EXTENSIONS, Location, location, reaching
 
 MISSING = "missing"
 
