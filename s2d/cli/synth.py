@@ -13,9 +13,14 @@ examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from s2d.cli.arguments import at_least
 from s2d.errors import S2DError, UsageError
+
+if TYPE_CHECKING:
+    from s2d.curation.stills import Made
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,13 +71,26 @@ def _make_data(args: argparse.Namespace) -> None:
     made = curate_stills(photos, args.out, recipe, LocalExecutor(args.workers))
     if not any(one.clips for one in made):
         raise S2DError(f"cannot make the data set {args.out}", made[0].problem, "give other photos with --still")
-    rows = [[one.photo, one.clips, one.problem or ("new" if one.written else "was there")] for one in made]
+    rows = [[one.photo, one.clips, one.problem or _outcome(one)] for one in made]
+    changed = [one.photo for one in made if one.changed]
     title = f"{args.out}: {sum(one.clips for one in made)} clips of {recipe.frames} frames"
     emit(
         {"out": args.out, "photos": [vars(one) for one in made]},
-        [table(title, ("photo", "clips", ""), rows)],
+        [table(title, ("photo", "clips", ""), rows), *_remarks(args.out, changed)],
         args.json,
     )
+
+
+def _outcome(made: Made) -> str:
+    return "new" if made.written else "as it was" if made.changed else "was there"
+
+
+def _remarks(out: str, changed: Sequence[str]) -> list[str]:
+    if not changed:
+        return []
+    photos = "1 photo is another picture" if len(changed) == 1 else f"{len(changed)} photos are other pictures"
+    remedy = "name new photos differently, or make another data set"
+    return [f"{photos} than {out} has under that name (first: {changed[0]}): it keeps what it has; {remedy}"]
 
 
 def _write_clips(args: argparse.Namespace) -> None:

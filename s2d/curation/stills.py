@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -40,7 +41,7 @@ from s2d.landmarks.synthetic.clip import SyntheticClip, astronaut, make_clip
 from s2d.landmarks.synthetic.folder import FPS, FRAMES, SIZE
 from s2d.landmarks.synthetic.motion import VARIANTS
 from s2d.landmarks.tracking import Track
-from s2d.shards.reader import finished_shards, read_part
+from s2d.shards.reader import READERS, finished_shards, read_part
 from s2d.shards.schema import Provenance, read_metadata
 from s2d.shards.writer import frame_table, make_shard, part_path, publish_shard, shard_id
 from s2d.storage import Location, location
@@ -94,7 +95,9 @@ class Made:
     problem: str
     """Why there are no clips; empty where there are."""
     written: bool
-    """False where the very same clips were there already."""
+    """False where the very same clips were there already, or those of another picture of that name."""
+    changed: bool = False
+    """True where the picture is another one than the data set has clips of; it keeps what it has."""
 
 
 def curate_stills(
@@ -103,8 +106,9 @@ def curate_stills(
     """Make the data set folder `out` of `photos`, or go on with it; one result a photo, in their order.
 
     The same arguments give the same bytes, whatever stopped and began in between. A photo without a face is an outcome
-    of the videos table, not an error. Raises S2DError for two photos of one name, an unknown variant, a folder that
-    holds a data set of other settings, and one that cannot be written.
+    of the videos table, not an error. One that the data set has under this name with another content is left out, as
+    curation leaves a video that has changed. Raises S2DError for two photos of one name, an unknown variant, a folder
+    that holds a data set of other settings, and one that cannot be written.
     """
     recipe, place = recipe or Recipe(), location(out)
     unknown = next((name for name in recipe.variants if name not in VARIANTS), None)
@@ -115,8 +119,8 @@ def curate_stills(
     # A detector of its own, to know the version: one that has been loaded cannot be sent to other processes.
     provenance = _provenance(recipe, make_detector(DETECTOR))
     with claimed(place):
-        work = StillWorker(recipe, str(out), provenance)
         _check_settings(place, provenance)
+        work = StillWorker(recipe, str(out), provenance, _shards_by_name(place))
         work.scratch.mkdir(parents=True, exist_ok=True)
         engine = executor or LocalExecutor()
         made = {}
@@ -152,6 +156,14 @@ def _check_settings(out: Location, provenance: Provenance) -> None:
             raise S2DError(f"cannot add to {out}", why, remedy)
 
 
+def _shards_by_name(out: Location) -> dict[str, str]:
+    """The shard of each photo that the data set has; several are read at a time, because it has one for each."""
+    shards = finished_shards(out)
+    with ThreadPoolExecutor(READERS) as pool:
+        names = pool.map(lambda shard: read_part(part_path(out, "videos", shard), ["identity"])[0][0].as_py(), shards)
+        return dict(zip(names, shards, strict=True))
+
+
 @dataclass
 class StillWorker:
     """Makes the shard of one photo per call; the detector is loaded at the first call and kept."""
@@ -159,6 +171,8 @@ class StillWorker:
     recipe: Recipe
     out: str
     provenance: Provenance
+    had: Mapping[str, str] = field(default_factory=dict)
+    """Shards that were there before, by the name of their photo."""
 
     @cached_property
     def detector(self) -> Detector:
@@ -171,15 +185,17 @@ class StillWorker:
         return staging_folder(location(self.out))
 
     def __call__(self, photo: Photo) -> Made:
-        """Make the clips of `photo`, unless they are there. Raises S2DError when the data set cannot be written."""
+        """Make the clips of `photo`, unless there are some. Raises S2DError when the data set cannot be written."""
         cv2.setNumThreads(1)
         progress.quiet = True
         videos = [self._video(photo, number) for number in range(self.recipe.clips)]
         place = location(self.out)
         shard = shard_id(self.provenance, videos)
-        if shard in finished_shards(place):
-            kept = read_part(part_path(place, "videos", shard), ["outcome", "detail"]).to_pylist()
-            return Made(photo.name, sum(row["outcome"] == "kept" for row in kept), kept[0]["detail"], False)
+        found = shard if shard in finished_shards(place) else self.had.get(photo.name)
+        if found:
+            rows = read_part(part_path(place, "videos", found), ["outcome", "detail"]).to_pylist()
+            clips = sum(row["outcome"] == "kept" for row in rows)
+            return Made(photo.name, clips, rows[0]["detail"], False, changed=found != shard)
         problem, tracks, tables = "", [], []
         try:
             picture = photo.read()
