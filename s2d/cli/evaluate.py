@@ -11,8 +11,9 @@ protocols:
   cross     the same picture moved by another person, in each mode of retargeting: nobody knows the truth
   temporal  neighbouring frames: does the result hold together over time
 
-Figures are means over identities; --json adds their 95 % bootstrap intervals. Name with --identities, or leave out with
---start, what training saw: the checkpoint does not know. Without either, a published test or validation split is used.
+Figures are means over identities; --json adds their 95 % bootstrap intervals. A checkpoint says whom it was trained on
+(older ones do not): protocol same shows known and held-out people apart, unless --identities or --start choose. Without
+these, a published test or validation split is used.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from s2d.evaluation import PROTOCOLS
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+NAMED = 5  # identities of a group
+MEANT = {
+    "held out": "held out of the animator's training",
+    "known": "trained on",
+    "new": "not in the data that it was trained on",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,9 +101,17 @@ def _with_meanings(result: Mapping[str, Any]) -> dict[str, Any]:
 def _tables(result: Mapping[str, Any]) -> list[Table | str]:
     counted = f"{result['tracks']} tracks, {len(result['identities'])} identities, {result['size']} px"
     title = f"{result['data']}, protocol {result['protocol']}: {counted}"
+    if "groups" in result:
+        groups = result["groups"].items()
+        return [_table(f"{title}\n{MEANT[name]}: {_names(group)}", group["methods"]) for name, group in groups]
     if "methods" in result:
         return [_table(title, result["methods"])]
     return [_table(f"{title}\nretargeting {mode}", methods) for mode, methods in result["modes"].items()]
+
+
+def _names(group: Mapping[str, Any]) -> str:
+    names = group["identities"]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,14 +23,16 @@ from s2d.evaluation.same_identity import Instruments
 from s2d.evaluation.sheet import write_sheet
 from s2d.landmarks.retarget import MODES
 from s2d.models.animator import Animator
-from s2d.models.checkpoint import load_animator
+from s2d.models.checkpoint import People, load_animator, read_people
 from s2d.shards.reader import Dataset, open_dataset
 
 SIZE = 64  # without a checkpoint
+NAMED = 5  # people that a note names
 PERHAPS_SEEN = (
     "the figures of the animator include people that it may have been trained on; give --identities of others, "
     "--start for later frames than it saw, or a data set with a published split"
 )
+GROUPS = ("held out", "known", "new")  # of identities, by what a checkpoint says of its training; new: it had none such
 Rows = dict[str, list[tuple[str, Mapping[str, float]]]]
 Made = TypeVar("Made")
 
@@ -62,7 +64,9 @@ def evaluate(
 
     Returns the `methods` (for `cross`, the `modes` of retargeting and in them the methods) with figures as
     s2d.evaluation.interval.Estimate; what they were taken of; and `notes`: why a figure is
-    missing, by its name, and under `checkpoint` what the animator's figures may not mean.
+    missing, by its name, and under `checkpoint` what the animator's figures may not mean. Where `options` name neither
+    people nor a start, and the checkpoint says whom it was trained on, `same` gives `groups` besides if there are
+    several, of GROUPS: in each its `identities` and `methods`, kid and fid among them then instead of over all.
     Raises S2DError when the data set or the checkpoint cannot be used.
     """
     options = options or Options()
@@ -70,26 +74,59 @@ def evaluate(
         raise S2DError(f"cannot evaluate by {protocol!r}", "no such protocol", f"choose one of {', '.join(PROTOCOLS)}")
     model = load_animator(checkpoint) if checkpoint is not None else None
     dataset = open_dataset(data)
-    chosen = choose(dataset, options)
+    free = checkpoint is not None and not options.people and not options.start
+    people = read_people(checkpoint) if checkpoint is not None and free else None
+    chosen = choose(dataset, options, people)
     size = model.config.size if model else SIZE
     part = Part(options.start, options.frames, consecutive=protocol == "temporal")
-    session = _Session(dataset, chosen, size, part, options, model)
+    session = _Session(dataset, chosen, size, part, options, model, people)
     measured = {"same": _same, "cross": _cross, "temporal": _temporal}[protocol](session)
-    if model is not None and not options.people and not options.start and not _published(dataset):
-        measured["notes"]["checkpoint"] = PERHAPS_SEEN
     who = identities(dataset)
+    if people and "groups" not in measured:
+        measured["notes"]["checkpoint"] = _known(people, {who[track] for track in chosen})
+    elif free and not people and not _published(dataset):
+        measured["notes"]["checkpoint"] = PERHAPS_SEEN
     about = {"protocol": protocol, "data": str(data), "checkpoint": None if checkpoint is None else str(checkpoint)}
     counted = {"size": size, "tracks": len(chosen), "identities": sorted({who[track] for track in chosen})}
     return {**about, **counted, "frames": options.frames, **measured}
 
 
-def choose(dataset: Dataset, options: Options) -> list[str]:
-    """Ids of the tracks to evaluate on. Raises S2DError for an unknown identity or an empty data set."""
+def choose(dataset: Dataset, options: Options, people: People | None = None) -> list[str]:
+    """Ids of the tracks to evaluate on; as many of each of the GROUPS, where it is known what `people` training had.
+
+    Raises S2DError for an unknown identity or an empty data set.
+    """
     tracks = tracks_of(dataset, options.people)
     if options.people is None:
         tracks = _published(dataset) or tracks
-    picked = np.linspace(0, len(tracks) - 1, min(options.most, len(tracks))).round().astype(int)
+    who = identities(dataset)
+    parted = [[track for track in tracks if group_of(who[track], people) == group] for group in GROUPS]
+    parts = [part for part in parted if part]
+    return [track for part in parts for track in _spread(part, max(1, options.most // len(parts)))]
+
+
+def _spread(tracks: Sequence[str], most: int) -> list[str]:
+    picked = np.linspace(0, len(tracks) - 1, min(most, len(tracks))).round().astype(int)
     return [tracks[index] for index in picked]
+
+
+def group_of(identity: str, people: People | None) -> str:
+    """Which of GROUPS somebody is in; "new" where nothing is known."""
+    if people is None:
+        return "new"
+    return "known" if identity in people.trained else "held out" if identity in people.held_out else "new"
+
+
+def _known(people: People, shown: Collection[str]) -> str:
+    """What is to be said of figures over all the people shown, some of whom an animator may have been trained on."""
+    known = sorted(people.trained.intersection(shown))
+    if not known:
+        return f"the animator was trained on none of these {len(shown)} identities"
+    others = sorted(set(shown).difference(known))
+    remedy = "give --start for later frames than it saw, or others' data"
+    if others:
+        remedy = f"for the others give --identities {' '.join(others[:NAMED])}{' ...' if len(others) > NAMED else ''}"
+    return f"the animator was trained on {len(known)} of these {len(shown)} identities; {remedy}"
 
 
 def _published(dataset: Dataset) -> list[str]:
@@ -123,6 +160,8 @@ class _Session:
     part: Part
     options: Options
     model: Animator | None
+    people: People | None = None
+    """Whom its training had, where figures shall be apart by it."""
 
     @property
     def methods(self) -> dict[str, Method]:
@@ -139,18 +178,41 @@ class _Session:
 def _same(session: _Session) -> dict[str, Any]:
     instruments, notes = find_instruments(session.drove, session.options.looks)
     methods = session.methods
-    distributions = {name: Distribution() for name in methods}
-    rows: Rows = {}
+    parts: dict[str, tuple[Rows, dict[str, Distribution]]] = {}
     for track in progress.track(session.tracks, "reconstructing tracks", len(session.tracks)):
         clip = session.clip(track)
+        group = group_of(clip.identity, session.people)
+        if group not in parts:
+            parts[group] = {}, {name: Distribution() for name in methods}
+        rows, distributions = parts[group]
         made, figures = same_identity.measure_clip(methods, clip, instruments, distributions)
         add_rows(rows, clip.identity, figures)
         _draw(session, clip, made)
+    detector = instruments.witness.name if instruments.witness else None
+    return {**_apart(parts), "akd_detector": detector, "notes": notes}
+
+
+def _apart(parts: Mapping[str, tuple[Rows, Mapping[str, Distribution]]]) -> dict[str, Any]:
+    """The table of `methods` and, of several groups, one of each."""
+    tables = {group: _with_distributions(*part) for group, part in parts.items()}
+    if len(tables) == 1:
+        return {"methods": next(iter(tables.values()))}
+    every: Rows = {}
+    for rows, _ in parts.values():
+        for name, found in rows.items():
+            every.setdefault(name, []).extend(found)
+    groups = {
+        group: {"identities": sorted({who for found in rows.values() for who, _ in found}), "methods": tables[group]}
+        for group, (rows, _) in parts.items()
+    }
+    return {"methods": {name: summarise(found) for name, found in every.items()}, "groups": groups}
+
+
+def _with_distributions(rows: Rows, distributions: Mapping[str, Distribution]) -> dict[str, dict[str, Any]]:
     table: dict[str, dict[str, Any]] = {name: dict(summarise(found)) for name, found in rows.items()}
     for name, distribution in distributions.items():
         table[name] |= distribution.compute()
-    detector = instruments.witness.name if instruments.witness else None
-    return {"methods": table, "akd_detector": detector, "notes": notes}
+    return table
 
 
 def _temporal(session: _Session) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,46 @@ from s2d.models.animator import Animator, AnimatorConfig
 FORMAT = 2  # of the header and the names of the weights
 HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
 CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
+PEOPLE = "s2d_people"  # where a training checkpoint keeps People as plain lists; "people" in the header of safetensors
 PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
 _REMEDY = "give a .safetensors or .ckpt file of s2d train"
 _TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
-def save_animator(path: str | Path, model: Animator, data: Mapping[str, str] | None = None) -> None:
+@dataclass(frozen=True)
+class People:
+    """Identities, by their names in the data sets, that an animator's training had."""
+
+    trained: frozenset[str]
+    """It was trained on them, if only on a part of their frames."""
+    held_out: frozenset[str]
+    """They were held out for validation."""
+
+    def and_before(self, before: People) -> People:
+        """Of a training that began with weights of another one: what was known there is not held out any more."""
+        return People(self.trained | before.trained, (self.held_out | before.held_out) - self.trained - before.trained)
+
+    def plain(self) -> dict[str, list[str]]:
+        """For JSON, sorted."""
+        return {name: sorted(names) for name, names in (("trained", self.trained), ("held_out", self.held_out))}
+
+    @staticmethod
+    def of_plain(given: Any) -> People | None:  # noqa: ANN401 - from a file
+        """What `plain` gave; None for anything else, as in files of before."""
+        if not isinstance(given, Mapping):
+            return None
+        trained, held_out = given.get("trained"), given.get("held_out")
+        if not isinstance(trained, list) or not isinstance(held_out, list):
+            return None
+        return People(frozenset(map(str, trained)), frozenset(map(str, held_out)))
+
+
+def save_animator(
+    path: str | Path, model: Animator, data: Mapping[str, str] | None = None, people: People | None = None
+) -> None:
     """Write weights and header to `path`, whole or not at all; the same model gives the same bytes.
 
-    `data` says what it was trained on, e.g. {"crop_size": "256", "detector": "mesh"}.
+    `data` says what it was trained on, e.g. {"crop_size": "256", "detector": "mesh"}, and `people` on whom.
     Raises S2DError when `path` does not end in .safetensors or cannot be written.
     """
     path = Path(path)
@@ -44,6 +75,7 @@ def save_animator(path: str | Path, model: Animator, data: Mapping[str, str] | N
             f"cannot write {path}", "animators are safetensors files", "choose a path that ends in .safetensors"
         )
     header = {"format": FORMAT, "layout": layout.NAME, "config": asdict(model.config), "data": dict(data or {})}
+    header |= {"people": people.plain()} if people else {}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with whole_file(path) as temporary:
         temporary.write_bytes(save(weights, {HEADER: json.dumps(header, sort_keys=True)}))
@@ -62,6 +94,15 @@ def load_animator(path: str | Path) -> Animator:
     except RuntimeError as error:
         raise _refusal(path, "its weights do not fit the animator its header describes") from error
     return model.eval()
+
+
+def read_people(path: str | Path) -> People | None:
+    """Whom the training of an animator's weights, which `load_animator` accepts, had; None where they do not say."""
+    path = Path(path)
+    if path.suffix == ".ckpt":
+        return People.of_plain(torch.load(path, map_location="cpu", weights_only=True).get(PEOPLE))
+    with safetensors.safe_open(path, "pt") as file:
+        return People.of_plain(json.loads(file.metadata()[HEADER]).get("people"))
 
 
 def _read(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:

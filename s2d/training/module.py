@@ -14,6 +14,7 @@ from torch import Tensor
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.models.checkpoint import PEOPLE, People
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.heatmaps import part_heatmaps
 from s2d.models.losses import decay as half_cosine
@@ -74,6 +75,8 @@ class AnimatorModule(pl.LightningModule):
         self.weight_decay, self.ema_decay = weight_decay, ema_decay
         self.start: dict[str, float] = {}
         """Validation figures before the first step; kept in checkpoints."""
+        self.people: People | None = None
+        """Whom this training has, and had before, if that is known; kept in checkpoints."""
         self.validated_at = -1
         """Step of the latest validation."""
 
@@ -201,13 +204,15 @@ class AnimatorModule(pl.LightningModule):
         return rise * half_cosine(step - (steps - falling), falling) if falling and step > steps - falling else rise
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the figures before the first step."""
+        """Adds the figures before the first step, and who was trained on."""
         checkpoint[START] = dict(self.start)
+        checkpoint[PEOPLE] = self.people.plain() if self.people else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raises S2DError as `check_resumed`."""
         self.check_resumed(checkpoint)
         self.start = dict(checkpoint.get(START, {}))
+        self.people = People.of_plain(checkpoint.get(PEOPLE))
 
     def check_resumed(self, checkpoint: Mapping[str, Any]) -> None:
         """Raises S2DError when a training checkpoint holds another animator, or a discriminator where this has none."""

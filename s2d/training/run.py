@@ -19,7 +19,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import load_animator, save_animator
+from s2d.models.checkpoint import load_animator, read_people, save_animator
 from s2d.training import packaged_configs
 from s2d.training.callbacks import BarCallback, ExamplesCallback, LastCheckpoint
 from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint, trained_on
@@ -54,7 +54,8 @@ def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any
     """Train as the YAML `config` (a packaged name or a path) and LightningCLI `options` say.
 
     Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
-    was parted) and seconds. Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
+    was parted), held_out (the identities that were; none where only ends of tracks were) and seconds.
+    Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
     """
     started = time.monotonic()
     try:
@@ -190,6 +191,7 @@ class TrainingCLI(LightningCLI):
         """Data and weights, which must have been made alike; and what shall log them."""
         check_logger(self.run_folder.logger)
         self.datamodule.setup("fit")
+        self.model.people = self.datamodule.split.people  # a resumed run's is in its checkpoint
         if self.resumed:
             self.datamodule.check_resumed(self.resumed.get(type(self.datamodule).__qualname__, {}))
             self.model.check_resumed(self.resumed)
@@ -225,7 +227,7 @@ class TrainingCLI(LightningCLI):
         known = {"steps": trainer.global_step, "val_l1_start": start.get("val_l1"), **figures, **parted}
         kept = self._keep()
         log_weights(trainer.loggers, [Path(path) for path in kept.values() if path], known)
-        return {**kept, **known}
+        return {**kept, **known, "held_out": sorted(self.datamodule.split.people.held_out)}
 
     @property
     def trying(self) -> bool:
@@ -239,7 +241,7 @@ class TrainingCLI(LightningCLI):
     def _keep(self) -> dict[str, str | None]:
         weights, checkpoint = self.run_folder.out / WEIGHTS, self.run_folder.out / FOLDER / LAST
         if self.trainer.is_global_zero and not self.trying:
-            save_animator(weights, self.model.average, self.datamodule.provenance)
+            save_animator(weights, self.model.average, self.datamodule.provenance, self.model.people)
         kept = {"checkpoint": checkpoint, "weights": weights}
         return {name: str(path) if path.exists() and not self.trying else None for name, path in kept.items()}
 
@@ -261,6 +263,8 @@ def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None
         raise S2DError(asked, "they are of another animator than is to be trained", f"give {' '.join(differ)}")
     for part in (module.animator, module.average):
         part.load_state_dict(animator.state_dict())
+    before = read_people(path)
+    module.people = module.people.and_before(before) if module.people and before else None
 
 
 def _seed(given: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from s2d.errors import S2DError
+from s2d.models.checkpoint import People
 from s2d.shards.splits import check_apart
 
 MIN_FRAMES = 8  # a shorter track has no motion worth a visit
@@ -33,6 +34,8 @@ class Split:
     train: list[Span]
     validation: list[Span]
     note: str
+    people: People
+    """Who is on which side."""
 
 
 def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
@@ -59,7 +62,7 @@ def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] |
 
 def _as_published(free: pd.DataFrame, val: pd.DataFrame) -> Split:
     note = f"{val['identity'].nunique()} identities of the published validation split held out"
-    return Split(_whole(free), _whole(val), note)
+    return Split(_whole(free), _whole(val), note, _people(free, val))
 
 
 def _part(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, asked: str) -> Split:
@@ -69,7 +72,12 @@ def _part(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, 
         return _tails(tracks, share)
     aside = tracks["identity"].isin(held_out)
     note = f"{len(held_out)} of {len(people)} identities held out: {', '.join(sorted(held_out)[:5])}"
-    return Split(_whole(tracks[~aside]), _whole(tracks[aside]), note + (", ..." if len(held_out) > 5 else ""))
+    note += ", ..." if len(held_out) > 5 else ""
+    return Split(_whole(tracks[~aside]), _whole(tracks[aside]), note, _people(tracks[~aside], tracks[aside]))
+
+
+def _people(trained: pd.DataFrame, held_out: pd.DataFrame) -> People:
+    return People(frozenset(trained["identity"]), frozenset(held_out["identity"]))
 
 
 def hold_out(people: Collection[str], share: float) -> set[str]:
@@ -104,7 +112,8 @@ def _tails(tracks: pd.DataFrame, share: float) -> Split:
         cut = span.stop - max(1, round(share * span.stop))
         train.append(replace(span, stop=cut))
         tails.append(replace(span, start=cut))
-    return Split(train, tails, f"one identity only: the last {share:.0%} of each track are held out")
+    note = f"one identity only: the last {share:.0%} of each track are held out"
+    return Split(train, tails, note, _people(tracks, tracks[:0]))
 
 
 def join_tracks(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 
 from s2d.cli import main
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import save_animator
+from s2d.models.checkpoint import People, save_animator
 from tests.training.conftest import DatasetMaker, make_dataset  # noqa: F401 - a fixture
 
 
@@ -42,6 +42,19 @@ def test_the_table_says_whom_a_checkpoint_may_know(
     given = ["evaluate", "--data", str(data), "--checkpoint", str(tmp_path / "m.safetensors"), "--frames", "2"]
     assert main([*given, "--looks", "0", "--most", "1", "--quiet"]) == 0
     assert "people that it may have been trained on; give --identities" in " ".join(capsys.readouterr().out.split())
+
+
+def test_known_and_held_out_people_have_a_table_each(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = People(frozenset({"ann", "bob"}), frozenset({"cleo"}))
+    save_animator(tmp_path / "m.safetensors", Animator(AnimatorConfig(size=32)).eval(), {}, people)
+    given = ["evaluate", "--data", str(data), "--checkpoint", str(tmp_path / "m.safetensors"), "--frames", "2"]
+    assert main([*given, "--looks", "0", "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    held_out, known = shown.index("held out of the animator's training: cleo"), shown.index("trained on: ann, bob")
+    assert held_out < shown.index(" l1_face ") < known
+    assert shown.count(" l1_face ") == 2
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from s2d.evaluation import run
 from s2d.evaluation.run import Options, choose, evaluate
 from s2d.images import read_image
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import save_animator
+from s2d.models.checkpoint import People, save_animator
 from s2d.shards.reader import open_dataset
 from tests.training.conftest import DatasetMaker
 
@@ -76,6 +76,52 @@ def test_people_that_were_perhaps_trained_on_are_noted(
     data = make_dataset(split=split)
     assert ("checkpoint" in evaluate(data, checkpoint, "same", given)["notes"]) == noted
     assert "checkpoint" not in evaluate(data, None, "same", given)["notes"]
+
+
+def trained_on(folder: Path, trained: str, held_out: str) -> Path:
+    """An animator whose file says that it was trained on these people and not on those."""
+    path = folder / "told.safetensors"
+    people = People(frozenset(trained.split()), frozenset(held_out.split()))
+    save_animator(path, Animator(AnimatorConfig(size=32)).eval(), {}, people)
+    return path
+
+
+def test_known_and_held_out_people_are_apart(make_dataset: DatasetMaker, tmp_path: Path) -> None:
+    """As if each group had been evaluated by itself."""
+    checkpoint, data = trained_on(tmp_path, "ann bob", "cleo"), make_dataset(("ann", "bob", "cleo", "dora"))
+    result = evaluate(data, checkpoint, "same", Options(frames=2, looks=0))
+    assert {name: group["identities"] for name, group in result["groups"].items()} == {
+        "held out": ["cleo"], "known": ["ann", "bob"], "new": ["dora"],
+    }  # fmt: skip
+    assert "checkpoint" not in result["notes"]
+    alone = evaluate(data, checkpoint, "same", Options(frames=2, looks=0, people=["ann", "bob"]))
+    assert "groups" not in alone
+    assert alone["methods"] == result["groups"]["known"]["methods"]
+    held_out, known, new = (group["methods"]["tps"]["l1"].mean for group in result["groups"].values())
+    assert held_out != pytest.approx(known)
+    assert result["methods"]["tps"]["l1"].mean == pytest.approx((held_out + 2 * known + new) / 4)
+
+
+@pytest.mark.parametrize(
+    ("trained", "held_out", "protocol", "said"),
+    [
+        ("ann bob cleo", "", "same", "trained on 3 of these 3 identities; give --start"),
+        ("zoe", "ann bob cleo", "same", "trained on none of these 3 identities"),
+        ("ann bob", "cleo", "temporal", "trained on 2 of these 3 identities; for the others give --identities cleo"),
+    ],
+)
+def test_whom_a_checkpoint_knows_is_noted(
+    make_dataset: DatasetMaker, tmp_path: Path, trained: str, held_out: str, protocol: str, said: str
+) -> None:
+    result = evaluate(make_dataset(), trained_on(tmp_path, trained, held_out), protocol, Options(frames=2, looks=0))
+    assert said in result["notes"]["checkpoint"]
+    assert "groups" not in result
+
+
+def test_few_tracks_are_shared_out_to_known_and_held_out_people(make_dataset: DatasetMaker) -> None:
+    dataset = open_dataset(make_dataset(("ann", "bob", "cleo", "dan", "eve")))
+    people = People(frozenset({"ann", "bob", "cleo", "dan"}), frozenset({"eve"}))
+    assert choose(dataset, Options(most=4), people) == ["eve-4", "ann-0", "dan-3"]
 
 
 def test_a_missing_embedder_is_noted_by_its_figure(make_dataset: DatasetMaker, monkeypatch: pytest.MonkeyPatch) -> None:

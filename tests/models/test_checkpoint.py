@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import load_animator, save_animator
+from s2d.models.checkpoint import PEOPLE, People, load_animator, read_people, save_animator
 
 SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8, bottleneck=2, heatmap_sigma=0.05)
 
@@ -58,6 +58,29 @@ def test_same_model_same_bytes_and_no_leftovers(model, saved, tmp_path):
     save_animator(saved, model, {"detector": "mesh", "crop_size": "256"})
     assert saved.read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_whom_it_was_trained_on_is_kept(model, tmp_path, suffix):
+    path, people = tmp_path / f"model{suffix}", People(frozenset({"ann", "cleo"}), frozenset({"bob"}))
+    for given in (people, None):  # files of before say nothing
+        if suffix == ".ckpt":
+            torch.save(lightning(model, **{PEOPLE: given.plain()} if given else {}), path)
+        else:
+            save_animator(path, model, people=given)
+        assert read_people(path) == given
+        assert same_weights(load_animator(path), model)
+
+
+def test_people_of_a_file_that_says_something_else_are_not_known():
+    assert [People.of_plain(given) for given in (None, "ann", {"trained": ["ann"]}, {"trained": 1, "held_out": 2})] == [
+        None
+    ] * 4
+
+
+def test_known_before_is_known_after():
+    first, then = (People(frozenset(one), frozenset(two)) for one, two in (("ab", "cd"), ("cx", "ae")))
+    assert then.and_before(first) == People(frozenset("abcx"), frozenset("de"))
 
 
 def test_makes_the_folder(model, tmp_path):

@@ -22,7 +22,7 @@ from safetensors import safe_open
 from s2d.errors import S2DError
 from s2d.images import read_image
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import load_animator
+from s2d.models.checkpoint import People, load_animator, read_people, save_animator
 from s2d.training import packaged_configs, precision
 from s2d.training.checkpoints import find_checkpoint, read_checkpoint
 from s2d.training.module import AnimatorModule
@@ -87,6 +87,9 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     for one, other in zip(load_animator(out / "model.safetensors").parameters(),
                           load_animator(result["checkpoint"]).parameters(), strict=True):  # fmt: skip
         assert torch.equal(one, other)
+    people = People(frozenset({"bob", "cleo"}), frozenset({"ann"}))
+    assert read_people(result["weights"]) == read_people(result["checkpoint"]) == people
+    assert result["held_out"] == ["ann"]
     assert yaml.safe_load((out / "config.yaml").read_text())["data"]["path"] == str(data)
     assert not [w.message for w in recwarn if "lightning" in str(w.filename)]
 
@@ -410,6 +413,20 @@ def test_weights_to_begin_with_may_be_of_another_size(
     for one, other in zip(begun.parameters(), before.parameters(), strict=True):
         assert torch.equal(one, other)
     assert result["val_l1_start"] != result["val_l1_prior"]
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_people_known_to_the_weights_to_begin_with_are_known(
+    make_dataset: DatasetMaker, config: Path, trained: Path, tmp_path: Path, said: bool
+):
+    """Bob, trained on before, is held out now; of weights that do not say whom they know, nothing is said after."""
+    first, weights = trained / "model.safetensors", tmp_path / "first.safetensors"
+    save_animator(weights, load_animator(first), {}, read_people(first) if said else None)
+    data = make_dataset(people=("bob", "dora", "emil"))
+    given = [f"--data.path={data}", "--data.val_identities=[bob, dora]", f"--init_from={weights}"]
+    result = train([*given, "--trainer.limit_val_batches=0"], config, Run(tmp_path / "run"))
+    people = People(frozenset({"bob", "cleo", "emil"}), frozenset({"ann", "dora"}))
+    assert [read_people(result[name]) for name in ("weights", "checkpoint")] == [people if said else None] * 2
 
 
 @pytest.mark.parametrize(
