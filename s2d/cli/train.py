@@ -22,6 +22,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from s2d.training import LOGGERS, packaged_configs
 
 RUNS = Path("runs")
 DEFAULT_CONFIG = "tiny"
+LEAST_GAIN = 0.9995  # of an error; less than this is 0.0 % in the table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     except training.OptionError as error:
         args.usage_error(str(error))
     if is_main_process():
-        result = {"out": where.out if result["weights"] else None, **result}
+        result = {"out": where.out if result["weights"] else None, **result, "verdict": verdict(result)}
         emit(result, _report(result), args.json)
 
 
@@ -133,7 +135,26 @@ def _report(result: dict[str, Any]) -> list[Any]:
     title = f"Validation L1 after {result['steps']} steps" + (f", {result['out']}" if result["out"] else "")
     shown = table(title, ["compared with", "before training", "now", "change"], rows)
     kept = f"weights {result['weights']}" if result["weights"] else "nothing kept (fast_dev_run)"
-    return [shown, f"{result['validation']}; {result['seconds']:.0f} s; {kept}"]
+    summary = f"{result['validation']}; {result['seconds']:.0f} s; {kept}"
+    return [shown, *filter(None, [result["verdict"]]), summary]
+
+
+def verdict(result: Mapping[str, Any]) -> str | None:
+    """Whether the animator is better than what needs no training, and what to do if not.
+
+    None where nothing was validated or kept.
+    """
+    end, rivals = result["val_l1"], {"the prior": result["val_l1_prior"], "the source as it is": result["val_l1_copy"]}
+    if not result["weights"] or not all(math.isfinite(value) for value in (end, *rivals.values())):
+        return None
+    where = "held-out identities" if result["held_out"] else "people it knows, in frames it does not,"
+    beaten = {name: end < LEAST_GAIN * value for name, value in rivals.items()}
+    if all(beaten.values()):
+        return f"On {where} the animator beats the prior and the source as it is."
+    lost = [name for name, won in beaten.items() if not won]
+    remedy = "train longer (--resume, a larger --trainer.max_steps) or on more people"
+    meanwhile = "; until then animate without --checkpoint, by the prior" if "the prior" in lost else ""
+    return f"On {where} the animator does not beat {' nor '.join(lost)}: {remedy}{meanwhile}."
 
 
 def _change(before: float | None, now: float) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from s2d.cli import main
+from s2d.cli.train import verdict
 from s2d.errors import S2DError
 from s2d.training import packaged_configs
 from s2d.training import run as training_run
@@ -22,7 +23,11 @@ from s2d.training.run import OptionError, Run
 RESULT = {
     "checkpoint": "c", "weights": "w", "steps": 5, "val_l1_start": 0.04, "val_l1": 0.03, "val_l1_prior": 0.04,
     "val_l1_copy": 0.06, "val_perceptual": 0.2, "val_perceptual_prior": 0.3, "validation": "1 of 3", "seconds": 9.0,
+    "held_out": ["ann"],
 }  # fmt: skip
+
+WON = "On held-out identities the animator beats the prior and the source as it is."
+LOST = "train longer (--resume, a larger --trainer.max_steps) or on more people"
 
 
 @pytest.fixture
@@ -91,7 +96,7 @@ def test_trying_out(asked: list[tuple[Sequence[str], str | Path, Run]]):
 
 def test_json_is_exactly_one_object(asked: list[Any], capsys: pytest.CaptureFixture[str]):
     assert main(["train", "--data", "D", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"out": "runs/tiny", **RESULT}
+    assert json.loads(capsys.readouterr().out) == {"out": "runs/tiny", **RESULT, "verdict": WON}
 
 
 def test_the_table_says_by_how_much_it_fell(asked: list[Any], capsys: pytest.CaptureFixture[str]):
@@ -113,6 +118,34 @@ def test_figures_that_are_not_known_are_dashes(asked: list[Any], capsys: pytest.
     shown = capsys.readouterr().out
     assert "nan" not in shown
     assert "prior, untrained" in shown
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({}, WON),
+        ({"held_out": []}, WON.replace("held-out identities", "people it knows, in frames it does not,")),
+        ({"val_l1": 0.04}, f"does not beat the prior: {LOST}; until then animate without --checkpoint"),
+        ({"val_l1": 0.03999}, "does not beat the prior: "),
+        ({"val_l1": 0.03997}, "beats the prior"),
+        ({"val_l1": 0.05, "val_l1_prior": 0.07, "val_l1_copy": 0.04}, f"does not beat the source as it is: {LOST}."),
+        ({"val_l1": 0.09}, "does not beat the prior nor the source as it is: "),
+    ],
+)
+def test_the_last_word_is_whether_training_was_worth_it(figures: dict[str, Any], said: str):
+    told = verdict({**RESULT, **figures})
+    assert told is not None
+    assert said in told
+
+
+def test_the_verdict_stands_below_the_table(asked: list[Any], capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--data", "D"]) == 0
+    assert WON in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("figures", [{"val_l1": math.nan}, {"weights": None}])
+def test_no_verdict_on_what_was_not_validated_or_kept(figures: dict[str, Any]):
+    assert verdict({**RESULT, **figures}) is None
 
 
 def test_it_says_at_the_start_and_at_the_end_where_it_trains(asked: list[Any], capsys: pytest.CaptureFixture[str]):
