@@ -44,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `s2d jitter`."""
     from s2d.evaluation.stored import MOST_TRACKS
     from s2d.landmarks.comparison import ALL_METHODS, METHODS
-    from s2d.landmarks.synthetic import VARIANTS
 
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
@@ -74,6 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "where it was in the last 8 frames without the head's own motion: lids, lips, gaze, and else jitter",
     )
     parser.add_argument("--report", metavar="HTML", help="write figures, plots and the hardest frames as one page")
+    _add_synthetic(parser)
+    parser.set_defaults(usage_error=parser.error)
+
+
+def _add_synthetic(parser: argparse.ArgumentParser) -> None:
+    """What says which clips --synthetic makes."""
+    from s2d.landmarks.synthetic import VARIANTS
+
     parser.add_argument("--clips", type=at_least(1), metavar="N", help=f"with --synthetic (default: {CLIPS})")
     parser.add_argument(
         "--variants",
@@ -86,7 +93,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--still", metavar="IMAGE|DIR", help="with --synthetic: the face, or faces in turn (skimage's astronaut)"
     )
     parser.add_argument("--seed", type=at_least(0), metavar="S", help="with --synthetic (default: 0)")
-    parser.set_defaults(usage_error=parser.error)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""A small data set whose every number is known: a patterned square that moves, with a face of points on it."""
+"""A small data set of known numbers, a patterned square that moves with a face of points on it, and runs on it."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import yaml
 
 from s2d.geometry import Float32, Image
 from s2d.images import encode_jpeg
@@ -16,7 +19,20 @@ from s2d.shards.writer import frame_table, write_shard
 
 CROP = 128
 FPS = 25.0
+if TYPE_CHECKING:
+    from s2d.models.animator import AnimatorConfig
+
 DatasetMaker = Callable[..., Path]
+SMALL = """
+seed_everything: 0
+checkpoint_every: 2
+trainer: {max_steps: 3, val_check_interval: 2, check_val_every_n_epoch: null, log_every_n_steps: 1,
+          accelerator: cpu, devices: 1}
+model:
+  animator: {channels: 8, motion_channels: 8}
+  losses: {perceptual: 0.0}
+data: {size: 32, batch_size: 4, val_pairs: 4}
+"""
 
 
 def face(centre: tuple[float, float], radius: float) -> Float32:
@@ -104,3 +120,38 @@ def _track_row(track_id: str, name: str, frames: int, lost: int) -> dict[str, ob
     row: dict[str, object] = {field.name: None if field.nullable else 0 for field in TRACKS}
     row |= {"track_id": track_id, "video": "all", "identity": name, "frames": frames, "detector": "made"}
     return row | {"fps": FPS, "end_frame": frames - 1, "valid_share": 1 - lost / frames}
+
+
+@pytest.fixture(scope="session")
+def data(make_dataset: DatasetMaker) -> Path:
+    return make_dataset()
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(data: Path, config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from s2d.training.run import Run, train  # late: others import this file for the data alone
+
+    out = tmp_path_factory.mktemp("trained") / "run"
+    train([f"--data.path={data}", "--trainer.limit_val_batches=0"], config, Run(out))
+    return out
+
+
+def curve(out: Path, name: str) -> list[float]:
+    with (out / "metrics.csv").open(newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+def animator_of(name: str) -> AnimatorConfig:
+    """The architecture of a packaged configuration."""
+    from s2d.models.animator import AnimatorConfig
+    from s2d.training.run import config_path
+
+    settings = yaml.safe_load(config_path(name).read_text())
+    return AnimatorConfig(size=settings["data"]["size"], **settings["model"].get("animator", {}))

@@ -1,4 +1,4 @@
-"""What each process of a launcher runs in `test_run.py`: four trainings by the command line, and a diary of each.
+"""What each process of a launcher runs in test_two_processes.py: four trainings by the command line, each with a diary.
 
 torchrun --nproc-per-node 2 -m tests.training.two_processes DATA CONFIG OUT
 """

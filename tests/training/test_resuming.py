@@ -1,0 +1,82 @@
+"""Runs that go on, and those that must not be written over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from s2d.errors import S2DError
+from s2d.models.checkpoint import load_animator
+from s2d.training.checkpoints import find_checkpoint, read_checkpoint
+from s2d.training.run import Run, train
+from tests.training.conftest import DatasetMaker, curve
+
+
+def test_resuming_goes_on_in_the_same_folder(data: Path, config: Path, tmp_path: Path):
+    """Stopped at 3, then on to 5, by the run's own configuration; the curve has every step once."""
+    straight, halved = Run(tmp_path / "straight"), Run(tmp_path / "halved")
+    train([f"--data.path={data}", "--trainer.max_steps=5"], config, straight)
+    first = train([f"--data.path={data}"], config, halved)
+    again = Run(halved.out, resume=find_checkpoint(halved.out, ""))
+    result = train(["--trainer.max_steps=5"], halved.out / "config.yaml", again)
+    assert curve(halved.out, "train_loss") == curve(straight.out, "train_loss")
+    assert result["val_l1_start"] == first["val_l1_start"]
+    one, other = (read_checkpoint(run.out / "checkpoints" / "last.ckpt") for run in (straight, halved))
+    assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
+
+
+def test_a_finished_run_is_not_overwritten(data: Path, config: Path, tmp_path: Path):
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(S2DError, match="already holds a run; go on with --resume"):
+        train([f"--data.path={data}"], config, Run(tmp_path))
+
+
+def test_a_run_that_died_before_its_first_checkpoint_may_begin_again(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    with pytest.raises(S2DError, match="not finite"):
+        train([*options, "--model.lr=1e30", "--trainer.max_steps=2"], config, Run(tmp_path))
+    assert (tmp_path / "config.yaml").exists()
+    assert train(options, config, Run(tmp_path))["steps"] == 1
+
+
+def test_resuming_one_run_does_not_overwrite_another(data: Path, config: Path, tmp_path: Path):
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    kept = [train(options, config, Run(tmp_path / name))["weights"] for name in ("one", "two")]
+    before = Path(kept[1]).stat().st_mtime_ns
+    last = find_checkpoint(tmp_path / "one", "")
+    with pytest.raises(S2DError, match=r"two: it already holds a run; .*choose another --out"):
+        train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "two", resume=last))
+    assert Path(kept[1]).stat().st_mtime_ns == before
+    assert train([*options, "--trainer.max_steps=2"], config, Run(tmp_path / "new", resume=last))["steps"] == 2
+
+
+def test_resuming_another_animator_leaves_no_folder(data: Path, config: Path, trained: Path, tmp_path: Path):
+    run = Run(tmp_path / "run", resume=trained / "checkpoints" / "last.ckpt")
+    for option, why in (("animator.channels=16", "animator differs in channels"), ("losses.adversarial=1", "without")):
+        with pytest.raises(S2DError, match=why):
+            train([f"--data.path={data}", f"--model.{option}"], config, run)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [({"detector": "other"}, "detector is other"), ({"crop": 96}, "crop_size is 96")]
+)
+def test_resuming_on_other_data_is_refused_before_a_folder_is_made(
+    make_dataset: DatasetMaker, config: Path, trained: Path, tmp_path: Path, make: dict, why: str
+):
+    run = Run(tmp_path / "run", resume=trained / "checkpoints" / "last.ckpt")
+    with pytest.raises(S2DError, match=f"cannot resume on .*{why}, but .* in the checkpoint"):
+        train([f"--data.path={make_dataset(**make)}"], config, run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_does_not_begin_again_with_other_weights(data: Path, config: Path, trained: Path, tmp_path: Path):
+    first = [f"--data.path={data}", "--trainer.limit_val_batches=0", f"--init_from={trained / 'model.safetensors'}"]
+    train([*first, "--trainer.max_steps=2"], config, Run(tmp_path))
+    before = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["state_dict"]
+    again = Run(tmp_path, resume=find_checkpoint(tmp_path, ""))
+    result = train(["--trainer.max_steps=2"], tmp_path / "config.yaml", again)
+    after = load_animator(result["weights"]).state_dict()
+    assert all(torch.equal(before[f"average.{name}"], value) for name, value in after.items())
