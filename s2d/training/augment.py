@@ -53,11 +53,12 @@ class Augmentation:
 
     flip: float = 0.5
     """Probability of a mirrored pair."""
-    turn: float = 12.0
-    """Largest rotation of the picture, degrees."""
-    zoom: float = 0.15
+    turn: float = 0.0
+    """Largest rotation of the picture, degrees. Stored crops are centred on the face, as those that are animated, so
+    moves teach nothing that is asked for later, and what comes into the picture is mirrored, which no camera shows."""
+    zoom: float = 0.0
     """Largest natural logarithm of the factor by which the picture grows or shrinks."""
-    shift: float = 0.12
+    shift: float = 0.0
     """Largest move along x and along y, normalised units (2 is the width of the image)."""
     brightness: float = 0.1
     """Largest shift of all channels, images being in [0, 1]."""
