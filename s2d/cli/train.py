@@ -147,7 +147,7 @@ def verdict(result: Mapping[str, Any]) -> str | None:
     end, rivals = result["val_l1"], {"the prior": result["val_l1_prior"], "the source as it is": result["val_l1_copy"]}
     if not result["weights"] or not all(math.isfinite(value) for value in (end, *rivals.values())):
         return None
-    where = "held-out identities" if result["held_out"] else "people it knows, in frames it does not,"
+    where = result["validated_on"] + ("," if "," in result["validated_on"] else "")
     beaten = {name: end < LEAST_GAIN * value for name, value in rivals.items()}
     if all(beaten.values()):
         return f"On {where} the animator beats the prior and the source as it is."

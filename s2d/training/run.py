@@ -19,7 +19,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import load_animator, read_people, save_animator
+from s2d.models.checkpoint import People, load_animator, read_people, save_animator
 from s2d.training import packaged_configs
 from s2d.training.callbacks import BarCallback, ExamplesCallback, LastCheckpoint
 from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint, trained_on
@@ -30,6 +30,8 @@ from s2d.training.precision import usable_precision
 
 FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+# what an animator may know of those that it was validated on
+HELD_OUT, OTHER_FRAMES, PERHAPS = "held-out identities", "people it knows, in frames it does not", "people it may know"
 
 
 class OptionError(Exception):
@@ -53,9 +55,10 @@ class Run:
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
     """Train as the YAML `config` (a packaged name or a path) and LightningCLI `options` say.
 
-    Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
-    was parted), held_out (the identities that were; none where only ends of tracks were) and seconds.
-    Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
+        Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
+        was parted), validated_on (HELD_OUT, OTHER_FRAMES or PERHAPS, which counts the training of before --init_from, too),
+    held_out (the identities that no training is known to have had; none unless HELD_OUT) and seconds.
+        Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
     """
     started = time.monotonic()
     try:
@@ -227,7 +230,13 @@ class TrainingCLI(LightningCLI):
         known = {"steps": trainer.global_step, "val_l1_start": start.get("val_l1"), **figures, **parted}
         kept = self._keep()
         log_weights(trainer.loggers, [Path(path) for path in kept.values() if path], known)
-        return {**kept, **known, "held_out": sorted(self.datamodule.split.people.held_out)}
+        return {**kept, **known, **self._known_people()}
+
+    def _known_people(self) -> dict[str, Any]:
+        """Whom it was validated on, by what the weights, not only the data of this run, say of it."""
+        shown = self.datamodule.split.people
+        validated = validated_on(self.model.people, shown, begun=bool(self.config["init_from"]))
+        return {"validated_on": validated, "held_out": sorted(shown.held_out) if validated == HELD_OUT else []}
 
     @property
     def trying(self) -> bool:
@@ -244,6 +253,24 @@ class TrainingCLI(LightningCLI):
             save_animator(weights, self.model.average, self.datamodule.provenance, self.model.people)
         kept = {"checkpoint": checkpoint, "weights": weights}
         return {name: str(path) if path.exists() and not self.trying else None for name, path in kept.items()}
+
+
+def validated_on(known: People | None, shown: People, begun: bool) -> str:
+    """One of HELD_OUT, OTHER_FRAMES and PERHAPS, for an animator whose training had `known`, validated as in `shown`.
+
+    `begun`: it began with other weights, whose training may have had any frame of the people it had.
+
+    >>> ann, bob = frozenset({"ann"}), frozenset({"bob"})
+    >>> validated_on(People(ann, bob), People(ann, bob), begun=True)
+    'held-out identities'
+    >>> validated_on(People(ann | bob, frozenset()), People(ann, bob), begun=True)
+    'people it may know'
+    """
+    if known is None:
+        return PERHAPS
+    if shown.held_out:
+        return PERHAPS if shown.held_out & known.trained else HELD_OUT
+    return PERHAPS if begun or known != shown else OTHER_FRAMES
 
 
 def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None:

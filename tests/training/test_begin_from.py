@@ -11,7 +11,7 @@ import torch
 from s2d.errors import S2DError
 from s2d.models.animator import Animator
 from s2d.models.checkpoint import People, load_animator, read_people, save_animator
-from s2d.training.run import Run, train
+from s2d.training.run import HELD_OUT, OTHER_FRAMES, PERHAPS, Run, train
 from tests.training.conftest import DatasetMaker, animator_of
 
 
@@ -47,8 +47,35 @@ def test_people_known_to_the_weights_to_begin_with_are_known(
     data = make_dataset(people=("bob", "dora", "emil"))
     given = [f"--data.path={data}", "--data.val_identities=[bob, dora]", f"--init_from={weights}"]
     result = train([*given, "--trainer.limit_val_batches=0"], config, Run(tmp_path / "run"))
+    assert (result["validated_on"], result["held_out"]) == (PERHAPS, [])
     people = People(frozenset({"bob", "cleo", "emil"}), frozenset({"ann", "dora"}))
     assert [read_people(result[name]) for name in ("weights", "checkpoint")] == [people if said else None] * 2
+
+
+@pytest.mark.parametrize(
+    ("people", "begun", "validated_on"),
+    [
+        (("dora", "bob"), True, HELD_OUT),
+        (("bob",), True, PERHAPS),
+        (("bob",), False, OTHER_FRAMES),
+    ],
+)
+def test_what_the_animator_knows_of_whom_it_is_validated_on(
+    make_dataset: DatasetMaker,
+    config: Path,
+    trained: Path,
+    tmp_path: Path,
+    people: tuple,
+    begun: bool,
+    validated_on: str,
+):
+    """Dora is new to the weights; bob, alone in the data, is not: ends of his tracks may have been trained on."""
+    given = [f"--data.path={make_dataset(people=people)}", "--trainer.limit_val_batches=0", "--trainer.max_steps=0"]
+    given += ["--data.val_identities=[dora]"] if "dora" in people else []
+    given += [f"--init_from={trained / 'model.safetensors'}"] if begun else []
+    result = train(given, config, Run(tmp_path / "run"))
+    held_out = ["dora"] if validated_on == HELD_OUT else []
+    assert (result["validated_on"], result["held_out"]) == (validated_on, held_out)
 
 
 @pytest.mark.parametrize(
