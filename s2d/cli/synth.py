@@ -88,9 +88,9 @@ def _outcome(made: Made) -> str:
 def _remarks(out: str, changed: Sequence[str]) -> list[str]:
     if not changed:
         return []
-    photos = "1 photo is another picture" if len(changed) == 1 else f"{len(changed)} photos are other pictures"
-    remedy = "name new photos differently, or make another data set"
-    return [f"{photos} than {out} has under that name (first: {changed[0]}): it keeps what it has; {remedy}"]
+    photos = "1 photo is" if len(changed) == 1 else f"{len(changed)} photos are"
+    why = f"not what {out} has clips of under that name (first: {changed[0]}): another picture, or made by another s2d"
+    return [f"{photos} {why}; it keeps what it has; name new photos differently, or make another data set"]
 
 
 def _write_clips(args: argparse.Namespace) -> None:

@@ -97,7 +97,7 @@ class Made:
     written: bool
     """False where the very same clips were there already, or those of another picture of that name."""
     changed: bool = False
-    """True where the picture is another one than the data set has clips of; it keeps what it has."""
+    """True where the data set has clips of another picture, or of one moved by other variants; it keeps them."""
 
 
 def curate_stills(
@@ -106,8 +106,8 @@ def curate_stills(
     """Make the data set folder `out` of `photos`, or go on with it; one result a photo, in their order.
 
     The same arguments give the same bytes, whatever stopped and began in between. A photo without a face is an outcome
-    of the videos table, not an error. One that the data set has under this name with another content is left out, as
-    curation leaves a video that has changed. Raises S2DError for two photos of one name, an unknown variant, a folder
+    of the videos table, not an error, and is looked at again when its file has changed. One of whose name the data set
+    has clips with another content is left out, as curation leaves a video that has changed. Raises S2DError for two photos of one name, an unknown variant, a folder
     that holds a data set of other settings, and one that cannot be written.
     """
     recipe, place = recipe or Recipe(), location(out)
@@ -120,7 +120,7 @@ def curate_stills(
     provenance = _provenance(recipe, make_detector(DETECTOR))
     with claimed(place):
         _check_settings(place, provenance)
-        work = StillWorker(recipe, str(out), provenance, _shards_by_name(place))
+        work = StillWorker(recipe, str(out), provenance, _kept_by_name(place))
         work.scratch.mkdir(parents=True, exist_ok=True)
         engine = executor or LocalExecutor()
         made = {}
@@ -156,12 +156,19 @@ def _check_settings(out: Location, provenance: Provenance) -> None:
             raise S2DError(f"cannot add to {out}", why, remedy)
 
 
-def _shards_by_name(out: Location) -> dict[str, str]:
-    """The shard of each photo that the data set has; several are read at a time, because it has one for each."""
+def _kept_by_name(out: Location) -> dict[str, str]:
+    """The shard of each photo that the data set has clips of; several are read at a time: it has one for each."""
+
+    def first_row(shard: str) -> dict[str, Any]:
+        row: dict[str, Any] = (
+            read_part(part_path(out, "videos", shard), ["identity", "outcome"]).slice(0, 1).to_pylist()[0]
+        )
+        return row
+
     shards = finished_shards(out)
     with ThreadPoolExecutor(READERS) as pool:
-        names = pool.map(lambda shard: read_part(part_path(out, "videos", shard), ["identity"])[0][0].as_py(), shards)
-        return dict(zip(names, shards, strict=True))
+        rows = pool.map(first_row, shards)
+        return {row["identity"]: shard for row, shard in zip(rows, shards, strict=True) if row["outcome"] == "kept"}
 
 
 @dataclass
@@ -172,7 +179,7 @@ class StillWorker:
     out: str
     provenance: Provenance
     had: Mapping[str, str] = field(default_factory=dict)
-    """Shards that were there before, by the name of their photo."""
+    """Shards with clips that were there before, by the name of their photo."""
 
     @cached_property
     def detector(self) -> Detector:
@@ -191,7 +198,7 @@ class StillWorker:
         videos = [self._video(photo, number) for number in range(self.recipe.clips)]
         place = location(self.out)
         shard = shard_id(self.provenance, videos)
-        found = shard if shard in finished_shards(place) else self.had.get(photo.name)
+        found = self.had.get(photo.name) or (shard if shard in finished_shards(place) else None)
         if found:
             rows = read_part(part_path(place, "videos", found), ["outcome", "detail"]).to_pylist()
             clips = sum(row["outcome"] == "kept" for row in rows)

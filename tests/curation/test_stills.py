@@ -151,24 +151,38 @@ def test_a_second_run_has_nothing_to_do_and_a_new_photo_is_added(photos: list[Pa
 def test_another_photo_of_a_known_name_is_left_out_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """As curation does with a video that has changed: the data set keeps what it has, one that failed too."""
+    """As curation does with a video that has changed: the data set keeps what it has clips of."""
     monkeypatch.setattr("s2d.curation.executors.LocalExecutor", lambda workers: Here())
     still, out, held = tmp_path / "stills", tmp_path / "out", []
     still.mkdir()
     command = ["synth", "--format", "parquet", "--out", str(out), "--frames", "3", "--size", "64"]
-    nobody = np.zeros((64, 64, 3), np.uint8)
-    for pictures in ((astronaut(), nobody), (astronaut()[:, :400], astronaut())):
+    for pictures in ((astronaut(), astronaut()), (astronaut()[:, :400], astronaut()[:, :401])):
         for name, picture in zip(("ann", "bob"), pictures, strict=True):
             write_image(still / f"{name}.png", picture)
         assert main([*command, "--still", str(still), "--clips", "1", "--crop-size", "32"]) == 0
         held.append(contents(out))
     assert held[0] == held[1]
     told = " ".join(capsys.readouterr().out.split())
-    assert "2 photos are other pictures than" in told
+    assert "2 photos are not what" in told
     assert "name new photos differently" in told
     recipe = Recipe(clips=1, frames=3, size=64, crop_size=32)
     made = curate_stills([still / "ann.png", still / "bob.png"], out, recipe, Here())
-    assert [(one.clips, one.written, one.changed) for one in made] == [(1, False, True), (0, False, True)]
+    assert [(one.clips, one.written, one.changed) for one in made] == [(1, False, True)] * 2
+
+
+def test_a_photo_that_failed_is_looked_at_again_when_it_has_changed(tmp_path: Path):
+    """The broken one stays an outcome of the videos table; once there are clips of the name, they are kept."""
+    photo, out, nobody = tmp_path / "bob.png", tmp_path / "out", np.zeros((64, 64, 3), np.uint8)
+    recipe, made = Recipe(clips=1, frames=3, size=64, crop_size=32), []
+    for picture in (nobody, astronaut(), astronaut(), nobody):
+        write_image(photo, picture)
+        made += curate_stills([photo], out, recipe, Here())
+    assert [(one.clips, one.written, one.changed) for one in made] == [
+        (0, True, False), (1, True, False), (1, False, False), (1, False, True),
+    ]  # fmt: skip
+    dataset = open_dataset(out)
+    assert sorted(dataset.videos().outcome) == ["failed", "kept"]
+    assert list(dataset.tracks().identity) == ["bob"]
 
 
 def test_what_cannot_be_meant(photos: list[Path], tmp_path: Path):
