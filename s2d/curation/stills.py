@@ -107,8 +107,9 @@ def curate_stills(
 
     The same arguments give the same bytes, whatever stopped and began in between. A photo without a face is an outcome
     of the videos table, not an error, and is looked at again when its file has changed. One of whose name the data set
-    has clips with another content is left out, as curation leaves a video that has changed. Raises S2DError for two photos of one name, an unknown variant, a folder
-    that holds a data set of other settings, and one that cannot be written.
+    has clips with another content is left out, as curation leaves a video that has changed. Raises S2DError for two
+    photos of one name, an unknown variant, a folder that holds a data set of other settings, and one that cannot be
+    written.
     """
     recipe, place = recipe or Recipe(), location(out)
     unknown = next((name for name in recipe.variants if name not in VARIANTS), None)

@@ -27,9 +27,11 @@ from s2d.models.animator import Animator, AnimatorConfig
 FORMAT = 2  # of the header and the names of the weights
 HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
 CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
+DATA = "FaceDataModule"  # where a training checkpoint keeps what the data were like, among other things
 PEOPLE = "s2d_people"  # where a training checkpoint keeps People as plain lists; "people" in the header of safetensors
 PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
 _REMEDY = "give a .safetensors or .ckpt file of s2d train"
+_Content = tuple[AnimatorConfig, dict[str, Tensor], "Origin"]
 _TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
@@ -61,6 +63,16 @@ class People:
         return People(frozenset(map(str, trained)), frozenset(map(str, held_out)))
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a file of weights says of their training."""
+
+    data: dict[str, str]
+    """What the data were like, by names of `s2d.shards.schema.Provenance`: those that are known."""
+    people: People | None
+    """Whom it had; None where the file does not say."""
+
+
 def save_animator(
     path: str | Path, model: Animator, data: Mapping[str, str] | None = None, people: People | None = None
 ) -> None:
@@ -86,26 +98,27 @@ def load_animator(path: str | Path) -> Animator:
 
     Raises S2DError for a missing or damaged file, another model's weights, or anything that is no checkpoint.
     """
+    return load_with_origin(path)[0]
+
+
+def load_with_origin(path: str | Path) -> tuple[Animator, Origin]:
+    """As `load_animator`, and what the file says of the training. Raises S2DError as it does."""
     path = Path(path)
-    config, weights = _read(path)
+    config, weights, origin = _read(path)
     model = Animator(config)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise _refusal(path, "its weights do not fit the animator its header describes") from error
-    return model.eval()
+    return model.eval(), origin
 
 
 def read_people(path: str | Path) -> People | None:
-    """Whom the training of an animator's weights, which `load_animator` accepts, had; None where they do not say."""
-    path = Path(path)
-    if path.suffix == ".ckpt":
-        return People.of_plain(torch.load(path, map_location="cpu", weights_only=True).get(PEOPLE))
-    with safetensors.safe_open(path, "pt") as file:
-        return People.of_plain(json.loads(file.metadata()[HEADER]).get("people"))
+    """Whom the training of an animator had; None where its file does not say. Raises S2DError as `load_animator`."""
+    return load_with_origin(path)[1].people
 
 
-def _read(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
+def _read(path: Path) -> _Content:
     if not path.is_file():
         raise S2DError(f"cannot load an animator from {path}", "no such file", "check the path")
     if path.suffix == ".safetensors":
@@ -115,7 +128,7 @@ def _read(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
     raise _refusal(path, "it is no checkpoint")
 
 
-def _read_safetensors(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
+def _read_safetensors(path: Path) -> _Content:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -128,15 +141,16 @@ def _read_safetensors(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
         content = json.loads(metadata[HEADER])
     except ValueError as error:
         raise _refusal(path, "its header is damaged") from error
-    return _config(path, content), weights
+    config = _config(path, content)
+    return config, weights, Origin(_plain(content["data"]), People.of_plain(content.get("people")))
 
 
-def _read_lightning(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
+def _read_lightning(path: Path) -> _Content:
     damaged = "it is damaged, no checkpoint, or holds more than tensors and plain values"
     if not zipfile.is_zipfile(path):  # torch.load would try to read it as a bare pickle
         raise _refusal(path, damaged)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
         raise _refusal(path, damaged) from error
     state = content.get("state_dict") if isinstance(content, dict) else None
@@ -147,8 +161,16 @@ def _read_lightning(path: Path) -> tuple[AnimatorConfig, dict[str, Tensor]]:
         weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         if weights:
             header = {"format": FORMAT, "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
-            return _config(path, header), weights
+            return (
+                _config(path, header),
+                weights,
+                Origin(_plain(content.get(DATA)), People.of_plain(content.get(PEOPLE))),
+            )
     raise _refusal(path, "it holds no animator's weights")
+
+
+def _plain(given: Any) -> dict[str, str]:  # noqa: ANN401 - from a file
+    return {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
 
 
 def _config(path: Path, content: Any) -> AnimatorConfig:  # noqa: ANN401 - JSON, checked here

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
 import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from s2d.errors import S2DError
 from s2d.files import whole_file
-from s2d.models.checkpoint import HEADER
 
 FOLDER, LAST = "checkpoints", "last.ckpt"
 _NEEDED = ("state_dict", "optimizer_states", "loops", "hyper_parameters")
@@ -52,19 +49,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, Mapping) or any(key not in content for key in _NEEDED):
         raise S2DError(asked, "it holds no training state", "give a .ckpt of s2d train")
     return dict(content)
-
-
-def trained_on(path: Path) -> dict[str, str]:
-    """What the data were like that an animator's weights, which `load_animator` accepts, were trained on.
-
-    Names as in `s2d.shards.schema.Provenance`, those that are known.
-    """
-    if path.suffix == ".ckpt":
-        found = read_checkpoint(path).get("FaceDataModule", {})
-    else:
-        with safetensors.safe_open(path, "pt") as file:
-            found = json.loads(file.metadata()[HEADER])["data"]
-    return {str(name): str(value) for name, value in found.items()}
 
 
 def find_checkpoint(out: Path, resume: str) -> Path:

@@ -19,10 +19,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import People, load_animator, read_people, save_animator
+from s2d.models.checkpoint import People, load_with_origin, save_animator
 from s2d.training import packaged_configs
 from s2d.training.callbacks import BarCallback, ExamplesCallback, LastCheckpoint
-from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint, trained_on
+from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.loggers import check_logger, is_main_process, log_data, log_weights, make_logger
 from s2d.training.module import START, AnimatorModule
@@ -55,10 +55,10 @@ class Run:
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
     """Train as the YAML `config` (a packaged name or a path) and LightningCLI `options` say.
 
-        Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
-        was parted), validated_on (HELD_OUT, OTHER_FRAMES or PERHAPS, which counts the training of before --init_from, too),
-    held_out (the identities that no training is known to have had; none unless HELD_OUT) and seconds.
-        Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
+    Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
+    was parted), validated_on (HELD_OUT, OTHER_FRAMES or PERHAPS, by all training that the weights had), held_out (the
+    identities that none of it had; empty unless HELD_OUT) and seconds.
+    Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
     """
     started = time.monotonic()
     try:
@@ -279,8 +279,8 @@ def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None
     Raises S2DError when they are of another architecture, or were trained on landmarks of another make.
     """
     asked = f"cannot begin with the weights of {path}"
-    animator = load_animator(path)
-    data.check_weights(trained_on(path), asked)
+    animator, origin = load_with_origin(path)
+    data.check_weights(origin.data, asked)
     theirs, mine = asdict(animator.config), asdict(module.animator.config)
     fixed = theirs.keys() - {"size", "motion_stride"}  # which no weight depends on
     differ = [
@@ -290,7 +290,7 @@ def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None
         raise S2DError(asked, "they are of another animator than is to be trained", f"give {' '.join(differ)}")
     for part in (module.animator, module.average):
         part.load_state_dict(animator.state_dict())
-    before = read_people(path)
+    before = origin.people
     module.people = module.people.and_before(before) if module.people and before else None
 
 

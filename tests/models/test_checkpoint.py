@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import PEOPLE, People, load_animator, read_people, save_animator
+from s2d.models.checkpoint import PEOPLE, People, load_animator, load_with_origin, read_people, save_animator
 
 SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8, bottleneck=2, heatmap_sigma=0.05)
 
@@ -72,6 +72,17 @@ def test_whom_it_was_trained_on_is_kept(model, tmp_path, suffix):
         assert same_weights(load_animator(path), model)
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_what_its_data_were_like_is_kept(model, saved, suffix):
+    path, data = saved.with_suffix(suffix), {"crop_size": "256", "detector": "mesh"}
+    if suffix == ".ckpt":
+        torch.save(lightning(model, FaceDataModule={"crop_size": 256, "detector": "mesh"}), path)
+    assert load_with_origin(path)[1].data == data
+    if suffix == ".ckpt":  # of no data module
+        torch.save(lightning(model), path)
+        assert load_with_origin(path)[1].data == {}
+
+
 def test_people_of_a_file_that_says_something_else_are_not_known():
     assert [People.of_plain(given) for given in (None, "ann", {"trained": ["ann"]}, {"trained": 1, "held_out": 2})] == [
         None
@@ -102,10 +113,11 @@ def test_lightning_checkpoint_without_an_average(model, tmp_path):
 
 
 def refused(path, words):
-    with pytest.raises(S2DError, match=words) as caught:
-        load_animator(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    for read in (load_animator, read_people):
+        with pytest.raises(S2DError, match=words) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_no_such_file(tmp_path):
