@@ -2,7 +2,7 @@
 
 examples:
   s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --identities ann bob
-  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --start 0.8       known people, later frames
+  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --start 0.85      of one person alone: later frames
   s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --protocol cross --json
   s2d evaluate --data DATA                                                              the baselines alone
 
@@ -12,8 +12,8 @@ protocols:
   temporal  neighbouring frames: does the result hold together over time
 
 Figures are means over identities; --json adds their 95 % bootstrap intervals. A checkpoint says whom it was trained on
-(older ones do not): protocol same shows known and held-out people apart, unless --identities or --start choose. Without
-these, a published test or validation split is used.
+(older ones do not): protocol same shows known and held-out people apart, unless --identities or --start choose; a note
+says how many it knows. Without these, a published test or validation split is used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NAMED = 5  # identities of a group
 MEANT = {
     "held out": "held out of the animator's training",
     "known": "trained on",
-    "new": "not in the data that it was trained on",
+    "new": "not among those its training had",
 }
 
 

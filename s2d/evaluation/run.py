@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,14 @@ from s2d.evaluation.same_identity import Instruments
 from s2d.evaluation.sheet import write_sheet
 from s2d.landmarks.retarget import MODES
 from s2d.models.animator import Animator
-from s2d.models.checkpoint import People, load_animator, read_people
+from s2d.models.checkpoint import People, load_with_origin
 from s2d.shards.reader import Dataset, open_dataset
 
 SIZE = 64  # without a checkpoint
 NAMED = 5  # people that a note names
 PERHAPS_SEEN = (
-    "the figures of the animator include people that it may have been trained on; give --identities of others, "
-    "--start for later frames than it saw, or a data set with a published split"
+    "the figures of the animator include people that it may have been trained on; give --identities of others, or a "
+    "data set with a published split"
 )
 GROUPS = ("held out", "known", "new")  # of identities, by what a checkpoint says of its training; new: it had none such
 Rows = dict[str, list[tuple[str, Mapping[str, float]]]]
@@ -72,19 +73,19 @@ def evaluate(
     options = options or Options()
     if protocol not in PROTOCOLS:
         raise S2DError(f"cannot evaluate by {protocol!r}", "no such protocol", f"choose one of {', '.join(PROTOCOLS)}")
-    model = load_animator(checkpoint) if checkpoint is not None else None
+    model, origin = load_with_origin(checkpoint) if checkpoint is not None else (None, None)
     dataset = open_dataset(data)
-    free = checkpoint is not None and not options.people and not options.start
-    people = read_people(checkpoint) if checkpoint is not None and free else None
-    chosen = choose(dataset, options, people)
+    people = origin.people if origin else None
+    apart = people if protocol == "same" and not options.people and not options.start else None
+    chosen = choose(dataset, options, apart)
     size = model.config.size if model else SIZE
     part = Part(options.start, options.frames, consecutive=protocol == "temporal")
-    session = _Session(dataset, chosen, size, part, options, model, people)
+    session = _Session(dataset, chosen, size, part, options, model, apart)
     measured = {"same": _same, "cross": _cross, "temporal": _temporal}[protocol](session)
     who = identities(dataset)
     if people and "groups" not in measured:
-        measured["notes"]["checkpoint"] = _known(people, {who[track] for track in chosen})
-    elif free and not people and not _published(dataset):
+        measured["notes"]["checkpoint"] = _known(people, {who[track] for track in chosen}, options)
+    elif model and not people and not (options.people or options.start or _published(dataset)):
         measured["notes"]["checkpoint"] = PERHAPS_SEEN
     about = {"protocol": protocol, "data": str(data), "checkpoint": None if checkpoint is None else str(checkpoint)}
     counted = {"size": size, "tracks": len(chosen), "identities": sorted({who[track] for track in chosen})}
@@ -92,7 +93,10 @@ def evaluate(
 
 
 def choose(dataset: Dataset, options: Options, people: People | None = None) -> list[str]:
-    """Ids of the tracks to evaluate on; as many of each of the GROUPS, where it is known what `people` training had.
+    """Ids of the tracks to evaluate on, `options.most` at most.
+
+    Where `people` are given, whom training had, they are shared out evenly to the GROUPS; what a small group has no
+    tracks for goes to the others.
 
     Raises S2DError for an unknown identity or an empty data set.
     """
@@ -100,9 +104,22 @@ def choose(dataset: Dataset, options: Options, people: People | None = None) -> 
     if options.people is None:
         tracks = _published(dataset) or tracks
     who = identities(dataset)
-    parted = [[track for track in tracks if group_of(who[track], people) == group] for group in GROUPS]
-    parts = [part for part in parted if part]
-    return [track for part in parts for track in _spread(part, max(1, options.most // len(parts)))]
+    parts = [[track for track in tracks if group_of(who[track], people) == group] for group in GROUPS]
+    counts = _shared_out(options.most, [len(part) for part in parts])
+    return [track for part, count in zip(parts, counts, strict=True) for track in _spread(part, count)]
+
+
+def _shared_out(budget: int, sizes: Sequence[int]) -> list[int]:
+    """How many of each size to take, `budget` at most: as many of each, and more of the large where others have less.
+
+    >>> _shared_out(6, [4, 1, 4]), _shared_out(2, [9, 9, 9])
+    ([3, 1, 2], [1, 1, 0])
+    """
+    counts = [0] * len(sizes)
+    ascending = sorted(range(len(sizes)), key=lambda index: sizes[index])
+    for waiting, index in zip(range(len(sizes), 0, -1), ascending, strict=True):
+        counts[index] = min(sizes[index], math.ceil((budget - sum(counts)) / waiting))
+    return counts
 
 
 def _spread(tracks: Sequence[str], most: int) -> list[str]:
@@ -117,15 +134,18 @@ def group_of(identity: str, people: People | None) -> str:
     return "known" if identity in people.trained else "held out" if identity in people.held_out else "new"
 
 
-def _known(people: People, shown: Collection[str]) -> str:
+def _known(people: People, shown: Collection[str], options: Options) -> str:
     """What is to be said of figures over all the people shown, some of whom an animator may have been trained on."""
     known = sorted(people.trained.intersection(shown))
     if not known:
         return f"the animator was trained on none of these {len(shown)} identities"
     others = sorted(set(shown).difference(known))
-    remedy = "give --start for later frames than it saw, or others' data"
+    remedy = "give others' data"
     if others:
         remedy = f"for the others give --identities {' '.join(others[:NAMED])}{' ...' if len(others) > NAMED else ''}"
+    elif len(people.trained) == 1 and not people.held_out:  # otherwise no frames of theirs were held out
+        earlier = "what is left out by --start may be less than it saw" if options.start else ""
+        remedy = earlier or f"{remedy}, or --start for later frames than it saw"
     return f"the animator was trained on {len(known)} of these {len(shown)} identities; {remedy}"
 
 
