@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from s2d.landmarks import layout
 from s2d.training.augment import Augmentation, Change, as_images, change_images, colour_map, mirror_points
 from tests.training.conftest import face
 
+MOVING = Augmentation(turn=12, zoom=0.15, shift=0.12)
 NONE = Augmentation(flip=0, turn=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, noise=0)
 STILL = np.eye(2, 3)
 PLAIN = colour_map(0, 1, 1)
@@ -101,7 +103,8 @@ def test_frames_change_alike_but_noise_is_their_own(rng: np.random.Generator):
 
 def test_samples_of_a_batch_change_each_in_its_own_way(rng: np.random.Generator):
     images = rng.random((3, 2, 3, 8, 8), np.float32)
-    changes = [Augmentation().draw(rng) for _ in images]
+    changes = [MOVING.draw(rng) for _ in images]
+    assert all(not np.allclose(one.sampling, other.sampling) for one, other in combinations(changes, 2))
     sampling = torch.from_numpy(np.stack([change.sampling for change in changes]))
     colours = torch.from_numpy(np.stack([change.colours for change in changes]).astype(np.float32))
     together = change_images(torch.from_numpy(images), sampling, colours).numpy()
@@ -110,8 +113,9 @@ def test_samples_of_a_batch_change_each_in_its_own_way(rng: np.random.Generator)
 
 
 def test_unknown_points_stay_unknown(rng: np.random.Generator):
-    strong, points = Augmentation(), np.full((70, 2), np.nan, np.float32)
-    assert np.isnan(strong.disturb(strong.draw(rng).points(points), rng)).all()
+    points, (one, other) = np.full((70, 2), np.nan, np.float32), (MOVING.draw(rng) for _ in range(2))
+    assert not np.allclose(one.sampling, other.sampling)
+    assert all(np.isnan(MOVING.disturb(change.points(points), rng)).all() for change in (one, other))
 
 
 def test_colours_by_hand():

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import load_animator
-from s2d.training.checkpoints import find_checkpoint, read_checkpoint
-from s2d.training.run import Run, train
+from s2d.models.checkpoint import PEOPLE, People, load_animator, load_with_origin, read_people
+from s2d.training.checkpoints import LAST, find_checkpoint, read_checkpoint
+from s2d.training.run import HELD_OUT, PERHAPS, Run, train
 from tests.training.conftest import DatasetMaker, curve
 
 
@@ -70,6 +70,28 @@ def test_resuming_on_other_data_is_refused_before_a_folder_is_made(
     with pytest.raises(S2DError, match=f"cannot resume on .*{why}, but .* in the checkpoint"):
         train([f"--data.path={make_dataset(**make)}"], config, run)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_resumed_run_knows_whom_it_had_before(
+    make_dataset: DatasetMaker, config: Path, trained: Path, tmp_path: Path, said: bool
+):
+    """Those of the weights that it began with; nobody, not those of its data alone, where its checkpoint is silent."""
+    data = make_dataset(people=("bob", "dora", "emil"))
+    first = [f"--data.path={data}", "--data.val_identities=[dora]", f"--init_from={trained / 'checkpoints' / LAST}"]
+    options = ["--trainer.limit_val_batches=0"]
+    train([*first, *options, "--trainer.max_steps=1"], config, Run(tmp_path))
+    last = find_checkpoint(tmp_path, "")
+    before = People(frozenset({"bob", "cleo", "emil"}), frozenset({"ann", "dora"}))
+    assert read_people(last) == before
+    if not said:  # as files of before
+        content = read_checkpoint(last)
+        del content[PEOPLE]
+        torch.save(content, last)
+    result = train([*options, "--trainer.max_steps=2"], tmp_path / "config.yaml", Run(tmp_path, resume=last))
+    assert [read_people(result[name]) for name in ("weights", "checkpoint")] == [before if said else None] * 2
+    assert result["validated_on"] == (HELD_OUT if said else PERHAPS)
+    assert load_with_origin(last)[1].data["detector"] == "made"
 
 
 def test_a_resumed_run_does_not_begin_again_with_other_weights(data: Path, config: Path, trained: Path, tmp_path: Path):
