@@ -31,7 +31,10 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
 
 @contextmanager
 def during(label: str) -> Iterator[None]:
-    """While one long thing is done, as `track` draws a bar, but one without an end: that it goes on, and how long."""
+    """While one long thing is done, as `track` draws a bar, but one without an end: that it goes on, and how long.
+
+    `track` must not run inside: two bars would draw over each other.
+    """
     if not _watched():
         yield
         return
@@ -41,13 +44,15 @@ def during(label: str) -> Iterator[None]:
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
     progress.add_task(label, total=None)
-    timer = threading.Timer(max(0.0, DELAY_SECONDS), progress.start)  # the caller cannot say when two seconds are over
-    timer.start()
+    timer = threading.Timer(DELAY_SECONDS, progress.start)  # the caller cannot say when two seconds are over
+    timer.daemon = True
     try:
+        timer.start()
         yield
     finally:
         timer.cancel()
-        timer.join()
+        if timer.is_alive():  # not where it could not be started
+            timer.join()
         if progress.live.is_started:
             progress.stop()
 

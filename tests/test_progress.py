@@ -33,7 +33,7 @@ def run(monkeypatch):
     The streams are set within the test's call: pytest's capture lays its own there after the fixtures have run.
     """
 
-    def counted(out=Terminal, delay=-1.0, quiet=False, label="counting", work=count) -> tuple[str, str]:
+    def counted(out=Terminal, delay=0.0, quiet=False, label="counting", work=count) -> tuple[str, str]:
         streams = out(), Terminal()
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr("sys.stdout", streams[0])
