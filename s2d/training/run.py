@@ -170,7 +170,7 @@ class TrainingCLI(LightningCLI):
         kwargs["plugins"] = [*_as_list(given["plugins"]), WholeCheckpointIO()]
         try:
             trainer = super().instantiate_trainer(default_root_dir=str(out), **kwargs)
-        except (ValueError, TypeError) as error:  # in which Lightning says the half of what it refuses
+        except (ValueError, TypeError) as error:  # Lightning's answer to some options, e.g. TypeError to devices=abc
             raise MisconfigurationException(str(error)) from error
         self.model.check_schedule(trainer.max_steps)
         self._claim()  # last, so that what is refused leaves no folder

@@ -71,6 +71,8 @@ def test_wrong_data_makes_no_folder(config: Path, tmp_path: Path):
         ("trainer.limit_val_batches=-1", "limit_val_batches"),
         ("trainer.accelerator=abacus", "abacus"),
         ("trainer.strategy=chess", "chess"),
+        ("trainer.devices=abc", "devices"),
+        ("trainer.max_time={fortnights: 1}", "fortnights"),
         ("model.decay=0.5", "no last step"),
     ],
 )
