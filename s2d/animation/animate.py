@@ -111,11 +111,12 @@ def animate(
         for picture, time in zip(pictures, _ticking(driver.times), strict=True):
             writer.write(picture, time)
     return Animation(
-        Path(out),
-        len(points),
-        driver.fps,
-        moving.size,
-        *writer.size,
+        out=Path(out),
+        frames=len(points),
+        fps=driver.fps,
+        size=moving.size,
+        width=writer.size[0],
+        height=writer.size[1],
         track=driver.name,
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
         trained=trained,

@@ -24,9 +24,9 @@ from s2d.storage import plain_videos
 from s2d.video import VideoReader
 from s2d.video.sound import Sound
 from s2d.video.writer import exact_rate
+from s2d.wording import first_few
 
 LANDMARK_FILES = (".csv", ".npy")
-NAMED = 5  # videos of a folder
 CUSTOMARY_FPS = 25.0  # of landmark files, which hold no times, and of a single frame
 
 
@@ -82,7 +82,7 @@ def load_driver(
     if bare:
         return _from_landmarks(path, size, fps or CUSTOMARY_FPS)
     if videos := plain_videos(path):
-        names = ", ".join(video.name for video in videos[:NAMED]) + (", ..." if len(videos) > NAMED else "")
+        names = first_few([video.name for video in videos])
         remedy = "give one of them, or make a data set of the folder with `s2d curate` and give that"
         raise S2DError(asked, f"it holds videos ({names}) and is no data set", remedy)
     if path.is_dir() or path.suffix == ".parquet":

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from s2d.cli.arguments import at_least
 from s2d.evaluation import PROTOCOLS
+from s2d.wording import first_few
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-NAMED = 5  # identities of a group
 MEANT = {
     "held out": "held out of the animator's training",
     "known": "trained on",
@@ -103,15 +103,13 @@ def _tables(result: Mapping[str, Any]) -> list[Table | str]:
     title = f"{result['data']}, protocol {result['protocol']}: {counted}"
     if "groups" in result:
         groups = result["groups"].items()
-        return [_table(f"{title}\n{MEANT[name]}: {_names(group)}", group["methods"]) for name, group in groups]
+        return [
+            _table(f"{title}\n{MEANT[name]}: {first_few(group['identities'])}", group["methods"])
+            for name, group in groups
+        ]
     if "methods" in result:
         return [_table(title, result["methods"])]
     return [_table(f"{title}\nretargeting {mode}", methods) for mode, methods in result["modes"].items()]
-
-
-def _names(group: Mapping[str, Any]) -> str:
-    names = group["identities"]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -26,9 +26,9 @@ from s2d.landmarks.retarget import MODES
 from s2d.models.animator import Animator
 from s2d.models.checkpoint import People, load_with_origin
 from s2d.shards.reader import Dataset, open_dataset
+from s2d.wording import first_few
 
 SIZE = 64  # without a checkpoint
-NAMED = 5  # people that a note names
 PERHAPS_SEEN = (
     "the figures of the animator include people that it may have been trained on; give --identities of others, or a "
     "data set with a published split"
@@ -142,7 +142,7 @@ def _known(people: People, shown: Collection[str], options: Options) -> str:
     others = sorted(set(shown).difference(known))
     remedy = "give others' data"
     if others:
-        remedy = f"for the others give --identities {' '.join(others[:NAMED])}{' ...' if len(others) > NAMED else ''}"
+        remedy = f"give --identities of the others: {first_few(others)}"
     elif len(people.trained) == 1 and not people.held_out:  # otherwise no frames of theirs were held out
         earlier = "what is left out by --start may be less than it saw" if options.start else ""
         remedy = earlier or f"{remedy}, or --start for later frames than it saw"

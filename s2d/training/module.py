@@ -215,7 +215,7 @@ class AnimatorModule(pl.LightningModule):
         self.people = People.of_plain(checkpoint.get(PEOPLE))
 
     def check_resumed(self, checkpoint: Mapping[str, Any]) -> None:
-        """Raises S2DError when a training checkpoint holds another animator, or a discriminator where this has none."""
+        """Raises S2DError where a checkpoint holds another animator, or only one of the two has a discriminator."""
         theirs = checkpoint["hyper_parameters"].get("animator")
         mine = self.hparams["animator"]
         if theirs != mine:

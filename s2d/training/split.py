@@ -12,6 +12,7 @@ import pandas as pd
 from s2d.errors import S2DError
 from s2d.models.checkpoint import People
 from s2d.shards.splits import check_apart
+from s2d.wording import first_few
 
 MIN_FRAMES = 8  # a shorter track has no motion worth a visit
 
@@ -71,8 +72,7 @@ def _part(tracks: pd.DataFrame, share: float, identities: Sequence[str] | None, 
     if not held_out:
         return _tails(tracks, share)
     aside = tracks["identity"].isin(held_out)
-    note = f"{len(held_out)} of {len(people)} identities held out: {', '.join(sorted(held_out)[:5])}"
-    note += ", ..." if len(held_out) > 5 else ""
+    note = f"{len(held_out)} of {len(people)} identities held out: {first_few(sorted(held_out))}"
     return Split(_whole(tracks[~aside]), _whole(tracks[aside]), note, _people(tracks[~aside], tracks[aside]))
 
 

@@ -308,7 +308,7 @@ def test_another_face_s_landmarks_as_they_are_are_noted(
         (["--driving", "flat.npy"], 1, "give an array"),
         (["--driving", "clip.mp4", "--face", "2"], 1, "only one face was found"),
         (["--driving", "talks"], 1, "it holds videos (0.mp4, 1.MOV, 2.webm) and is no data set; give one of them"),
-        (["--driving", "many"], 1, "it holds videos (0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4, ...)"),
+        (["--driving", "many"], 1, "it holds videos (0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4 and 1 more)"),
         (["--driving", "notes"], 1, "it holds no videos/part-*.parquet"),
     ],
 )

@@ -107,7 +107,7 @@ def test_known_and_held_out_people_are_apart(make_dataset: DatasetMaker, tmp_pat
     [
         ("ann bob cleo", "dan", "same", "trained on 3 of these 3 identities; give others' data"),
         ("zoe", "ann bob cleo", "same", "trained on none of these 3 identities"),
-        ("ann bob", "cleo", "temporal", "trained on 2 of these 3 identities; for the others give --identities cleo"),
+        ("ann bob", "cleo", "temporal", "trained on 2 of these 3 identities; give --identities of the others: cleo"),
     ],
 )
 def test_whom_a_checkpoint_knows_is_noted(

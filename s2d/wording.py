@@ -1,0 +1,17 @@
+"""How messages and tables name many things in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NAMED = 5
+
+
+def first_few(names: Sequence[str]) -> str:
+    """The first NAMED of `names`, and how many there are besides.
+
+    >>> first_few(["ann", "bob"]), first_few("abcdefg")
+    ('ann, bob', 'a, b, c, d, e and 2 more')
+    """
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
