@@ -17,7 +17,7 @@ from s2d.errors import S2DError
 from s2d.images import read_image
 from s2d.models.checkpoint import People, load_animator, read_people
 from s2d.training import precision
-from s2d.training.run import Run, train
+from s2d.training.run import HELD_OUT, Run, train
 from s2d.video import VideoReader
 from tests.training.conftest import DatasetMaker, curve
 
@@ -50,7 +50,7 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
         assert torch.equal(one, other)
     people = People(frozenset({"bob", "cleo"}), frozenset({"ann"}))
     assert read_people(result["weights"]) == read_people(result["checkpoint"]) == people
-    assert result["held_out"] == ["ann"]
+    assert (result["validated_on"], result["held_out"]) == (HELD_OUT, ["ann"])
     assert yaml.safe_load((out / "config.yaml").read_text())["data"]["path"] == str(data)
     assert not [w.message for w in recwarn if "lightning" in str(w.filename)]
 
@@ -62,7 +62,7 @@ def test_the_logger_gets_the_whole_configuration(data: Path, config: Path, tmp_p
     options = {"checkpoint_every", "clip_frames", "compile", "init_from", "seed_everything"}
     assert set(logged) == {"data", "model", "trainer", *options}
     assert (logged["model"]["lr"], logged["seed_everything"], logged["data"]["batch_size"]) == (0.003, 0, 4)
-    assert logged["data"]["augmentation"]["turn"] == 12.0
+    assert logged["data"]["augmentation"]["brightness"] == 0.1
     assert logged["model"]["animator"]["size"] == 32
 
 
