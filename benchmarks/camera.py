@@ -55,19 +55,19 @@ def moved(first: Grey, other: Grey, where: npt.NDArray[np.bool_]) -> float:
     return float(100 * np.median(distance) / first.shape[1])
 
 
-def camera_motion(dataset: Dataset, track_id: str) -> float:
-    """Percent of the crop's width, NaN where no background is to be seen."""
+def camera_motion(dataset: Dataset, track_id: str) -> float | None:
+    """Percent of the crop's width; None where no background is to be seen, or the track holds no pictures."""
     frames = dataset.frames(track_id)
     points = frames.aligned[:, CONTOUR_68]
     whole = np.flatnonzero(np.isfinite(points).all((1, 2)))
+    if frames.jpeg is None or len(whole) < 2:
+        return None
     looked = whole[np.unique(np.linspace(0, len(whole) - 1, LOOKS + 1).round().astype(int))]
-    if frames.jpeg is None or len(looked) < 2:
-        return float("nan")
     grey = [np.asarray(cv2.imdecode(np.frombuffer(frames.jpeg[k], np.uint8), cv2.IMREAD_GRAYSCALE)) for k in looked]
     free = [background(points[k], grey[0].shape) for k in looked]
     found = [moved(grey[0], other, free[0] & own) for other, own in zip(grey[1:], free[1:], strict=True)]
     seen = [value for value in found if value == value]
-    return statistics.median(seen) if seen else float("nan")
+    return statistics.median(seen) if seen else None
 
 
 def main() -> None:
