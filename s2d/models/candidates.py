@@ -15,6 +15,7 @@ from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
 from s2d.models.blocks import resize
 from s2d.models.heatmaps import gaussian_field
+from s2d.models.lids import lid_motion, opened
 from s2d.models.skull import skull_outline
 
 CANDIDATES = (
@@ -82,8 +83,10 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     similarity = head_similarity(source, driving)
     rigid = _displacement(similarity, grid)
     nothing = driving.new_zeros(driving.shape[0], 0, 2)
-    head = landmark_motion(source, driving, nothing, nothing, height, width)
-    skull = landmark_motion(source, driving, skull_outline(source), skull_outline(driving), height, width)
+    scale = torch.linalg.vector_norm(similarity[:, :, 0], dim=-1)
+    awake, lids = opened(source, driving, scale), lid_motion(source, driving, scale, grid)
+    head = landmark_motion(source, awake, nothing, nothing, height, width) + lids
+    skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width) + lids
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
     pupils = [_pupil_displacement(source, driving, similarity, pupil, rigid, head) for pupil in PUPILS]
     return torch.stack([torch.zeros_like(rigid), rigid, head, skull, *parts, *pupils], dim=1)
