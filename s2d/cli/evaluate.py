@@ -34,6 +34,10 @@ MEANT = {
     "known": "trained on",
     "new": "not among those its training had",
 }
+APART = "Compare methods within a table: the clips of one group may move more than those of another."
+STARS = (
+    "* best method; copy (the source as it is) and truth (the detector's own error on the true frames) are no methods."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,17 +103,18 @@ def _with_meanings(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(result: Mapping[str, Any]) -> list[Table | str]:
-    counted = f"{result['tracks']} tracks, {len(result['identities'])} identities, {result['size']} px"
-    title = f"{result['data']}, protocol {result['protocol']}: {counted}"
+    named, size = f"{result['data']}, protocol {result['protocol']}", f"{result['size']} px"
+    title = f"{named}: {result['tracks']} tracks, {len(result['identities'])} identities, {size}"
     if "groups" in result:
-        groups = result["groups"].items()
-        return [
-            _table(f"{title}\n{MEANT[name]}: {first_few(group['identities'])}", group["methods"])
-            for name, group in groups
-        ]
+        return [_group(named, size, name, group) for name, group in result["groups"].items()] + [APART, STARS]
     if "methods" in result:
-        return [_table(title, result["methods"])]
-    return [_table(f"{title}\nretargeting {mode}", methods) for mode, methods in result["modes"].items()]
+        return [_table(title, result["methods"]), STARS]
+    return [*(_table(f"{title}\nretargeting {mode}", methods) for mode, methods in result["modes"].items()), STARS]
+
+
+def _group(named: str, size: str, name: str, group: Mapping[str, Any]) -> Table | str:
+    who = group["identities"]
+    return _table(f"{named}: {len(who)} identities, {size}\n{MEANT[name]}: {first_few(who)}", group["methods"])
 
 
 def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -172,6 +172,10 @@ class TrainingCLI(LightningCLI):
             trainer = super().instantiate_trainer(default_root_dir=str(out), **kwargs)
         except (ValueError, TypeError) as error:  # Lightning's answer to some options, e.g. TypeError to devices=abc
             raise MisconfigurationException(str(error)) from error
+        if trainer.accumulate_grad_batches < 1:  # which Lightning takes, to divide by it
+            raise MisconfigurationException(
+                f"accumulate_grad_batches is {trainer.accumulate_grad_batches}, less than 1"
+            )
         self.model.check_schedule(trainer.max_steps)
         self._claim()  # last, so that what is refused leaves no folder
         if own_logger:
