@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def camera_motion(dataset: Dataset, track_id: str) -> float | None:
     grey = [np.asarray(cv2.imdecode(np.frombuffer(frames.jpeg[k], np.uint8), cv2.IMREAD_GRAYSCALE)) for k in looked]
     free = [background(points[k], grey[0].shape) for k in looked]
     found = [moved(grey[0], other, free[0] & own) for other, own in zip(grey[1:], free[1:], strict=True)]
-    seen = [value for value in found if value == value]
+    seen = [value for value in found if not math.isnan(value)]
     return statistics.median(seen) if seen else None
 
 

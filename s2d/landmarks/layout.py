@@ -32,6 +32,7 @@ PARTS: MappingProxyType[str, tuple[int, ...]] = MappingProxyType(
         "left_pupil": (LEFT_PUPIL,),
     }
 )
+EYES = (PARTS["right_eye"], PARTS["left_eye"])  # corner, two on the upper lid, corner, two on the lower, each
 CLOSED = frozenset({"right_eye", "left_eye", "outer_lips", "inner_lips"})  # parts drawn as polygons
 INNER_FACE = tuple(range(17, 68))  # without the jaw, whose definition differs between detectors
 CONTOUR_68 = tuple(range(68))

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from s2d.landmarks import layout
 
-EYES = (layout.PARTS["right_eye"], layout.PARTS["left_eye"])  # corner, two on the upper lid, corner, two on the lower
-UPPER, LOWER = (1, 2), (5, 4)  # of the six, from the first corner to the second
+UPPER, LOWER = (1, 2), (5, 4)  # of an eye's six landmarks, from the first corner to the second
 REACH = 0.5  # eye widths above and below the lids over which skin is drawn along: about as far as the brow
 MOST = 0.8  # of that reach that a lid may move: more would squeeze the skin to nothing
 NARROW = 0.05  # least distance along the eye between neighbouring landmarks, in eye widths
@@ -49,7 +48,7 @@ def opened(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
     scale (B,): size of the source's face over the driver's.
     """
     points = list(driving.unbind(1))
-    for eye in EYES:
+    for eye in layout.EYES:
         known = _known(source, driving, eye)[:, None]
         mine, theirs = _frame(driving, eye), _frame(source, eye)
         along, across = theirs.local(source[:, list(eye)].nan_to_num())
@@ -65,7 +64,7 @@ def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor) -> 
 
     Zero outside the eyes' own columns, and where an eye is not known.
     """
-    moves = [_eye_motion(source, driving, scale, grid, eye) for eye in EYES]
+    moves = [_eye_motion(source, driving, scale, grid, eye) for eye in layout.EYES]
     return moves[0] + moves[1]
 
 

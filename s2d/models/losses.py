@@ -18,7 +18,7 @@ from s2d.models.candidates import identity_grid
 from s2d.models.heatmaps import full_precision
 from s2d.models.prior import signed_distance, smoothstep
 
-EYES: tuple[tuple[int, ...], ...] = (layout.PARTS["right_eye"], layout.PARTS["left_eye"])
+EYES: tuple[tuple[int, ...], ...] = layout.EYES
 MOUTH: tuple[tuple[int, ...], ...] = (layout.PARTS["outer_lips"],)
 MASK_EPSILON = 1e-6
 

@@ -1,6 +1,6 @@
 """The analytic motion prior: an animator without a single parameter, which learning only improves on.
 
-Eight candidate motions (candidates.py) and, for every node of the driving frame, how likely each of them is: background
+Nine candidate motions (candidates.py) and, for every node of the driving frame, how likely each of them is: background
 far from the head, the head's motion inside, the pupils' between open lids. Deterministic, differentiable with
 respect to the landmarks, at any grid size, in float32 also under autocast.
 """
@@ -71,7 +71,6 @@ def blend(displacement: Tensor, masks: Tensor) -> Tensor:
 
 
 _PUPIL_CANDIDATES = (c.RIGHT_PUPIL, c.LEFT_PUPIL)
-_EYES = (layout.PARTS["right_eye"], layout.PARTS["left_eye"])
 _LIDS = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
 
 
@@ -163,7 +162,7 @@ def _pupil_gate(source: Tensor, driving: Tensor, displacement: Tensor, side: int
 
     Returns (B, h, w) in [0, 1]; all zero where a pupil or an eye is not known. A closed lid wins over any gaze.
     """
-    needed = [*_EYES[side], c.PUPILS[side]]
+    needed = [*layout.EYES[side], c.PUPILS[side]]
     known = torch.isfinite(source[:, needed] + driving[:, needed]).all(-1).all(-1)
     source, driving = source.nan_to_num(), driving.nan_to_num()
     grid = c.identity_grid(displacement.shape[1], displacement.shape[2], driving).expand_as(displacement)
@@ -182,7 +181,7 @@ def _near_pupil(driving: Tensor, grid: Tensor, side: int) -> Tensor:
 
 def _between_lids(points: Tensor, places: Tensor, side: int) -> Tensor:
     """1 at places (B, h, w, 2) between the lids of an open eye, falling smoothly to 0 at the lids: (B, h, w)."""
-    corners = points[:, list(_EYES[side])]  # clockwise on the screen: inside is to the right of every edge
+    corners = points[:, list(layout.EYES[side])]  # clockwise on the screen: inside is to the right of every edge
     edge = corners.roll(-1, dims=1) - corners
     normal = torch.stack([-edge[..., 1], edge[..., 0]], -1) / edge.norm(dim=-1, keepdim=True).clamp(min=1e-6)
     depth = torch.einsum("bhwc,bnc->bhwn", places, normal) - (corners * normal).sum(-1)[:, None, None]
@@ -195,6 +194,6 @@ def _between_lids(points: Tensor, places: Tensor, side: int) -> Tensor:
 
 def _eye_width(points: Tensor, side: int) -> Tensor:
     """Distance between the two corners of an eye: (B, 70, 2) -> (B,)."""
-    first, second = _EYES[side][0], _EYES[side][3]
+    first, second = layout.EYES[side][0], layout.EYES[side][3]
     squared: Tensor = ((points[:, first] - points[:, second]) ** 2).sum(-1)
     return squared.clamp(min=1e-12).sqrt()
