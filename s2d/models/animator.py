@@ -127,6 +127,7 @@ class Animator(nn.Module):
         self.encoder = Encoder(self.config.channels, self.config.levels)
         self.motion = motion.MotionNetwork(self.config.motion_channels, self.config.residual_reach)
         self.decoder = Decoder(self.config.channels, self.config.levels, self.config.bottleneck)
+        self.to(memory_format=torch.channels_last)  # a third off the time of a convolution on a CPU
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
         """The source image with its face moved from source_points to driving_points.

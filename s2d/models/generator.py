@@ -39,8 +39,9 @@ class Decoder(nn.Module):
         sizes = widths(channels, levels)
         last = sizes[-1]
         self.bottleneck = nn.ModuleList(SpadeBlock(last, last, PART_COUNT, channels) for _ in range(bottleneck))
-        pairs = list(pairwise(sizes))
-        self.up = nn.ModuleList(SpadeBlock(a + b, a, PART_COUNT, channels) for a, b in reversed(pairs))
+        finer = list(reversed(list(pairwise(sizes))))
+        self.lateral = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in finer)
+        self.up = nn.ModuleList(SpadeBlock(a, a, PART_COUNT, channels) for a, _ in finer)
         self.head = nn.Conv2d(channels + 3, 3, 3, padding=1)
         initialise(self)
         zero(self.head)
@@ -50,7 +51,7 @@ class Decoder(nn.Module):
         x = features[-1]
         for block in self.bottleneck:
             x = x + block(x, resize(heatmaps, *x.shape[-2:]))
-        for block, skip in zip(self.up, reversed(features[:-1]), strict=True):
-            x = F.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
-            x = block(torch.cat([skip, x], dim=1), resize(heatmaps, *skip.shape[-2:]))
+        for lateral, block, skip in zip(self.lateral, self.up, reversed(features[:-1]), strict=True):
+            x = F.interpolate(lateral(x), skip.shape[-2:], mode="bilinear", align_corners=False)
+            x = block(skip + x, resize(heatmaps, *skip.shape[-2:]))
         return self.head(torch.cat([F.leaky_relu(x, SLOPE), 2 * warped - 1], dim=1)).float()  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from s2d.errors import S2DError
 
@@ -49,7 +50,7 @@ class Perceptual(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Features of images (B, 3, H, W) in [0, 1] after each stage, of unit length over channels."""
-        x = (images.to(self.mean.dtype) - self.mean) / self.std
+        x = ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         found = []
         for stage in self.stages:
             x = stage(x)
@@ -123,9 +124,21 @@ def lite0_stages() -> list[nn.Module]:
         raise S2DError("cannot make perceptual features", f"{weights} is missing", remedy)
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    blocks = [_Stem(network._conv_stem, network._bn0), *network._blocks]
+    blocks = [_Stem(network._conv_stem, network._bn0), *network.eval()._blocks]
+    for block in blocks:
+        _fold_norms(block)
     bounds = [0, *(last + 1 for last in LITE_STAGES)]
     return [nn.Sequential(*blocks[a:b]) for a, b in pairwise(bounds)]
+
+
+def _fold_norms(block: nn.Module) -> None:
+    """Put each batch normalisation, constant in a frozen network, into the convolution that lies before it."""
+    children = dict(block.named_children())
+    convolutions = [name for name, child in children.items() if isinstance(child, nn.Conv2d)]
+    norms = [name for name, child in children.items() if isinstance(child, nn.BatchNorm2d)]
+    for conv, norm in zip(convolutions, norms, strict=True):
+        setattr(block, conv, fuse_conv_bn_eval(children[conv], children[norm]))
+        setattr(block, norm, nn.Identity())
 
 
 def vgg19_stages() -> list[nn.Module]:
