@@ -16,7 +16,7 @@ from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.extract import largest_face
 from s2d.landmarks.tracking import crop_for
-from s2d.models.animator import Animator
+from s2d.models.animator import UNTRAINED, Animator
 from s2d.models.checkpoint import load_animator
 from s2d.models.export import Example, export_onnx
 
@@ -28,7 +28,7 @@ def export(checkpoint: str | Path | None, out: str | Path, check: str | Path | N
     Returns out, size and the largest difference. Raises S2DError for unreadable input, a photo without a face, an
     `out` that cannot be written, or a graph that differs from torch.
     """
-    model = load_animator(checkpoint) if checkpoint else Animator().eval()
+    model = load_animator(checkpoint) if checkpoint else Animator(UNTRAINED).eval()
     check_writable(out)
     size = model.config.size
     face = load_source(check, make_detector(), size) if check else _astronaut(make_detector(), size)

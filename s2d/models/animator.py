@@ -74,6 +74,10 @@ class AnimatorConfig:
             raise S2DError("cannot build an animator", f"it cannot have {', '.join(wrong)}", remedy)
 
 
+UNTRAINED = AnimatorConfig(size=256, channels=8, levels=1, bottleneck=0, motion_channels=8, motion_stride=8)
+"""The prior by itself: as fine as pictures mostly are, for lids; with the smallest networks, which say nothing."""
+
+
 class EncodedSource(NamedTuple):
     """What the animator needs of a source, computed once for any number of driving frames."""
 

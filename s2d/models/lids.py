@@ -18,6 +18,7 @@ from s2d.landmarks import layout
 UPPER, LOWER = (1, 2), (5, 4)  # of an eye's six landmarks, from the first corner to the second
 REACH = 0.5  # eye widths above and below the lids over which skin is drawn along: about as far as the brow
 MOST = 0.8  # of that reach that a lid may move: more would squeeze the skin to nothing
+SPARE = 0.3  # of the way that lids close by, how much further each goes: landmarks lie within the eye, off its edge
 NARROW = 0.05  # least distance along the eye between neighbouring landmarks, in eye widths
 
 
@@ -76,6 +77,8 @@ def _eye_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, ey
     middle = (upper + lower) / 2  # lids that cross in the landmarks touch in the picture
     upper, lower = torch.minimum(upper, middle), torch.maximum(lower, middle)
     upper_end, lower_end = (lid / scale[:, None] for lid in _lids(theirs, source, eye, u))
+    spare = SPARE * (lower_end - upper_end - lower + upper).clamp(min=0)
+    upper_end, lower_end = upper_end - spare, lower_end + spare
     reach = (REACH * mine.width)[:, None]
     up = (upper_end - upper).clamp(-MOST * reach, MOST * reach)
     down = (lower_end - lower).clamp(-MOST * reach, MOST * reach)

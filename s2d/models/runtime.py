@@ -15,7 +15,7 @@ from torch import Tensor
 from s2d.errors import S2DError
 from s2d.geometry import Floats as Array
 from s2d.landmarks import layout
-from s2d.models.animator import Animator, AnimatorConfig, render
+from s2d.models.animator import UNTRAINED, Animator, AnimatorConfig, render
 from s2d.models.checkpoint import fits, load_animator
 from s2d.models.stages import split
 
@@ -115,7 +115,7 @@ def load_runtime(path: str | Path | None, name: str | None = None) -> tuple[Runt
             raise S2DError("cannot animate with onnx", "no exported model is given", "name a file of s2d export")
         exported = OnnxAnimator(path)
         return exported, exported.trained
-    return (Animator().eval(), False) if path is None else (load_animator(path), True)
+    return (Animator(UNTRAINED).eval(), False) if path is None else (load_animator(path), True)
 
 
 def require(name: str, asked: str) -> ModuleType:
