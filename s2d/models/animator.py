@@ -131,7 +131,8 @@ class Animator(nn.Module):
         self.encoder = Encoder(self.config.channels, self.config.levels)
         self.motion = motion.MotionNetwork(self.config.motion_channels, self.config.residual_reach)
         self.decoder = Decoder(self.config.channels, self.config.levels, self.config.bottleneck)
-        self.to(memory_format=torch.channels_last)  # a third off the time of a convolution on a CPU
+        # a third off the time of convolutions on a CPU; torch's type stubs do not know the option
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
         """The source image with its face moved from source_points to driving_points.

@@ -133,12 +133,11 @@ def lite0_stages() -> list[nn.Module]:
 
 def _fold_norms(block: nn.Module) -> None:
     """Put each batch normalisation, constant in a frozen network, into the convolution that lies before it."""
-    children = dict(block.named_children())
-    convolutions = [name for name, child in children.items() if isinstance(child, nn.Conv2d)]
-    norms = [name for name, child in children.items() if isinstance(child, nn.BatchNorm2d)]
-    for conv, norm in zip(convolutions, norms, strict=True):
-        setattr(block, conv, fuse_conv_bn_eval(children[conv], children[norm]))
-        setattr(block, norm, nn.Identity())
+    convolutions = [(name, child) for name, child in block.named_children() if isinstance(child, nn.Conv2d)]
+    norms = [(name, child) for name, child in block.named_children() if isinstance(child, nn.BatchNorm2d)]
+    for (conv_name, conv), (norm_name, norm) in zip(convolutions, norms, strict=True):
+        setattr(block, conv_name, fuse_conv_bn_eval(conv, norm))
+        setattr(block, norm_name, nn.Identity())
 
 
 def vgg19_stages() -> list[nn.Module]:
