@@ -20,6 +20,7 @@ from s2d.models.blocks import GROUP, resize, warp
 from s2d.models.candidates import COUNT, identity_grid
 from s2d.models.generator import Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
+from s2d.models.mouth import draw_interior, skin_tone
 from s2d.models.prior import blend, motion_prior
 
 
@@ -45,7 +46,8 @@ class AnimatorConfig:
     """Width of the drawn landmarks in normalised units (the image is 2 wide)."""
 
     prior: bool = True
-    """Ablation: without it no candidate moves, and the motion network alone has to find the whole flow."""
+    """Ablation: without it no candidate moves, the motion network alone has to find the whole flow, and the mouth has
+    no inside but the generator's."""
     masks: bool = True
     """Ablation: without it the prior's shares of the candidates stay."""
     residual: bool = True
@@ -87,6 +89,8 @@ class EncodedSource(NamedTuple):
     """(B, 70, 2) normalised."""
     heatmaps: Tensor
     """(B, 11, s, s) on the motion network's grid."""
+    tone: Tensor
+    """(B, 2) of the face, for what is drawn inside the mouth."""
     features: list[Tensor]
     """The encoder's, from full resolution down."""
 
@@ -94,10 +98,9 @@ class EncodedSource(NamedTuple):
         """Use one source for `count` driving frames; as it is when it already holds that many."""
         if self.image.shape[0] == count:
             return self
-        image, points, heatmaps, *features = (
-            field.expand(count, *field.shape[1:]) for field in (self.image, self.points, self.heatmaps, *self.features)
-        )
-        return EncodedSource(image, points, heatmaps, features)
+        fields = (*self[:-1], *self.features)
+        image, points, heatmaps, tone, *features = (field.expand(count, *field.shape[1:]) for field in fields)
+        return EncodedSource(image, points, heatmaps, tone, features)
 
 
 class AnimatorOutput(NamedTuple):
@@ -149,7 +152,7 @@ class Animator(nn.Module):
         points = self._seen(points)
         side = self.config.size // self.config.motion_stride
         heatmaps = part_heatmaps(points, side, side, self.config.heatmap_sigma)
-        return EncodedSource(source, points, heatmaps, self.encoder(source))
+        return EncodedSource(source, points, heatmaps, skin_tone(source, points), self.encoder(source))
 
     def drive(self, encoded: EncodedSource, driving_points: Tensor) -> AnimatorOutput:
         """Animate an encoded source; one source may serve a whole batch of driving landmarks."""
@@ -170,8 +173,9 @@ class Animator(nn.Module):
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
         grid = identity_grid(size, size, displacement) + displacement
         warped = warp(encoded.image, grid)
-        correction = self.decoder(_visible(encoded.features, displacement, occlusion), warped, heatmaps)
-        image = warped + (1 - occlusion) * correction
+        drawn = draw_interior(warped, encoded.points, driving_points, encoded.tone) if self.config.prior else warped
+        correction = self.decoder(_visible(encoded.features, displacement, occlusion), drawn, heatmaps)
+        image = drawn + (1 - occlusion) * correction
         return AnimatorOutput(image, warped, grid, masks, prior_masks, occlusion)
 
     def _seen(self, points: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from s2d.landmarks import layout
 from s2d.models import candidates as c
 from s2d.models.blocks import resize, warp
 from s2d.models.heatmaps import full_precision
+from s2d.models.mouth import draw_interior, skin_tone
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
 FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
@@ -58,11 +59,12 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
 
 
 def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
-    """The source (B, 3, H, W) moved by the prior alone: what an untrained animator gives."""
+    """The source (B, 3, H, W) moved by the prior alone, with the mouth's inside: what an untrained animator gives."""
     height, width = source.shape[-2:]
     prior = motion_prior(source_points, driving_points, height, width)
     displacement = blend(prior.displacement, prior.masks)
-    return warp(source, c.identity_grid(height, width, displacement) + displacement)
+    moved = warp(source, c.identity_grid(height, width, displacement) + displacement)
+    return draw_interior(moved, source_points, driving_points, skin_tone(source, source_points))
 
 
 def blend(displacement: Tensor, masks: Tensor) -> Tensor:

@@ -1,0 +1,129 @@
+"""The inside of a mouth, drawn where it opens further than the source's: upper teeth, and the dark below them.
+
+A warp has only what the source shows, and from closed lips it can make but thicker lips. What is drawn here is a first
+guess, right in place and roughly in colour; the generator paints over it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from s2d.landmarks import layout
+from s2d.models import candidates as c
+from s2d.models.heatmaps import full_precision
+
+FIRST, *UPPER, LAST = layout.PARTS["inner_lips"][:5]  # from corner to corner
+LOWER = layout.PARTS["inner_lips"][:4:-1]
+CORNERS = layout.PARTS["outer_lips"][0], layout.PARTS["outer_lips"][6]
+NOSE = (*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"])
+TEETH = (0.78, 0.76, 0.71)  # in the light in which skin has the colour SKIN
+CAVITY = (0.40, 0.24, 0.23)  # the dark of a mouth and the tongue in it, mixed
+SKIN = (0.80, 0.65, 0.57)
+TEETH_HEIGHT = 0.14  # of the upper teeth below the lip, in mouth widths
+SMILE, ROUND, HIDDEN = (
+    0.2,
+    0.5,
+    0.7,
+)  # openings, in mouth widths, between which lips come to hide this share of the teeth
+SOFTNESS = 0.1  # mouth widths over which it fades in behind the lips; sharper edges cost more where lips are misplaced
+FULL = 0.15  # mouth widths of opening from which on all of it is drawn
+NARROW = 0.02  # least distance along the mouth between neighbouring landmarks, in mouth widths
+
+
+class _Mouth(NamedTuple):
+    """Inner lips in the mouth's own frame: `along` from corner to corner, `across` downwards, in mouth widths."""
+
+    corner: Tensor
+    """(B, 2) the first inner corner."""
+    axis: Tensor
+    """(B, 2) unit vector to the other one."""
+    width: Tensor
+    """(B,) of the mouth, from outer corner to outer corner, normalised units."""
+    points: Tensor
+    """(B, 70, 2) all landmarks, 0 where not known."""
+
+    def local(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, N, 2) -> along and across, (B, N) each."""
+        offset = (places - self.corner[:, None]) / self.width[:, None, None]
+        down = torch.stack([-self.axis[:, 1], self.axis[:, 0]], dim=-1)
+        return (offset * self.axis[:, None]).sum(-1), (offset * down[:, None]).sum(-1)
+
+    def lip(self, lip: tuple[int, ...], u: Tensor) -> Tensor:
+        """Where the inner edge of a lip is across, at places u (B, N) along the mouth: straight between landmarks."""
+        along, across = self.local(self.points[:, [FIRST, *lip, LAST]])
+        height = torch.zeros_like(u)
+        for k in range(len(lip) + 1):
+            length = (along[:, k + 1] - along[:, k]).clamp(min=NARROW)
+            share = ((u - along[:, k, None]) / length[:, None]).clamp(0, 1)
+            height = height + share * (across[:, k + 1] - across[:, k])[:, None]
+        return height
+
+    @property
+    def opening(self) -> Tensor:
+        """(B,) mean distance of the inner lips, in mouth widths; 0 where they touch or have crossed."""
+        upper, lower = (self.local(self.points[:, list(lip)])[1] for lip in (UPPER, LOWER))
+        return (lower - upper).mean(-1).clamp(min=0)
+
+
+def draw_interior(image: Tensor, source_points: Tensor, driving_points: Tensor, tone: Tensor) -> Tensor:
+    """`image` (B, 3, H, W), the source moved, with the inside of the mouth where it opens; tone (B, 2) of `skin_tone`.
+
+    Points (B, 70, 2) normalised. Unchanged where a landmark of the mouth is not known, or it opens no further.
+    """
+    with torch.autocast(image.device.type, enabled=False):
+        source_points, driving_points = full_precision(source_points), full_precision(driving_points)
+        needed = [*layout.PARTS["outer_lips"], *layout.PARTS["inner_lips"]]
+        known = torch.isfinite(source_points[:, needed] + driving_points[:, needed]).all(-1).all(-1)
+        before, now = _mouth(source_points), _mouth(driving_points)
+        more = (now.opening - before.opening).clamp(min=0)
+        amount = (more / FULL).clamp(max=1) * more / now.opening.clamp(min=1e-6) * known
+        height, width = image.shape[-2:]
+        u, v = now.local(c.identity_grid(height, width, driving_points).reshape(1, -1, 2))
+        upper, lower = now.lip(tuple(UPPER), u), now.lip(LOWER, u)
+        behind = (torch.minimum(v - upper, lower - v) / SOFTNESS).clamp(0, 1)
+        share = (amount[:, None] * behind).reshape(-1, 1, height, width)
+        gum = ((v - upper - TEETH_HEIGHT) / SOFTNESS + 0.5).clamp(0, 1).reshape(-1, 1, height, width)
+        teeth, cavity = _coloured(TEETH, tone), _coloured(CAVITY, tone)
+        hidden = HIDDEN * ((now.opening - SMILE) / (ROUND - SMILE)).clamp(0, 1)
+        teeth = teeth + hidden[:, None, None, None] * (cavity - teeth)
+    return image + share * (teeth + gum * (cavity - teeth) - image)
+
+
+def skin_tone(image: Tensor, points: Tensor) -> Tensor:
+    """How light and how colourful a face is, by its nose: (B, 3, H, W) in [0, 1], (B, 70, 2) -> (B, 2).
+
+    Lightness is 1 for SKIN and only half as far from 1 as skin's (as a power), since the other half is the person's own
+    and teeth do not share it. Colour is 1 for SKIN and above, 0 in a grey picture.
+    """
+    image, points = full_precision(image), full_precision(points)
+    nose = points[:, list(NOSE)]
+    known = torch.isfinite(nose).all(-1, keepdim=True)
+    centre = torch.where(known, nose, 0.0).sum(1) / known.sum(1).clamp(min=1)
+    grid = c.identity_grid(image.shape[-2], image.shape[-1], points)
+    squared = ((grid - centre[:, None, None]) ** 2).sum(-1) / (0.3 * c.face_radius(points)[:, None, None]) ** 2
+    weights = torch.exp(-0.5 * squared)[:, None]
+    skin = (image * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-6)
+    lightness = (skin.mean(-1) / (sum(SKIN) / 3)).clamp(min=1e-6).sqrt()
+    colour = _saturation(skin) / _saturation(skin.new_tensor(SKIN))
+    return torch.stack([lightness, colour.clamp(max=1)], dim=-1)
+
+
+def _saturation(colour: Tensor) -> Tensor:
+    return 1 - colour.amin(-1) / colour.amax(-1).clamp(min=1e-6)
+
+
+def _coloured(colour: tuple[float, ...], tone: Tensor) -> Tensor:
+    """A colour in the tone of a face: (B, 3, 1, 1)."""
+    grey = sum(colour) / len(colour)
+    lightness, saturation = tone[:, :1], tone[:, 1:]
+    return ((grey + saturation * (tone.new_tensor(colour) - grey)) * lightness)[..., None, None]
+
+
+def _mouth(points: Tensor) -> _Mouth:
+    points = points.nan_to_num()
+    axis = points[:, LAST] - points[:, FIRST]
+    width = (points[:, CORNERS[1]] - points[:, CORNERS[0]]).square().sum(-1).clamp(min=1e-8).sqrt()
+    return _Mouth(points[:, FIRST], axis / axis.square().sum(-1, keepdim=True).clamp(min=1e-8).sqrt(), width, points)
