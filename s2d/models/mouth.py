@@ -23,11 +23,8 @@ TEETH = (0.78, 0.76, 0.71)  # in the light in which skin has the colour SKIN
 CAVITY = (0.40, 0.24, 0.23)  # the dark of a mouth and the tongue in it, mixed
 SKIN = (0.80, 0.65, 0.57)
 TEETH_HEIGHT = 0.14  # of the upper teeth below the lip, in mouth widths
-SMILE, ROUND, HIDDEN = (
-    0.2,
-    0.5,
-    0.7,
-)  # openings, in mouth widths, between which lips come to hide this share of the teeth
+SMILE, ROUND = 0.2, 0.5  # openings, in mouth widths: the one shows the teeth, behind the other
+HIDDEN = 0.7  # of them is hidden
 SOFTNESS = 0.1  # mouth widths over which it fades in behind the lips; sharper edges cost more where lips are misplaced
 FULL = 0.15  # mouth widths of opening from which on all of it is drawn
 NARROW = 0.02  # least distance along the mouth between neighbouring landmarks, in mouth widths

@@ -1,0 +1,129 @@
+"""The inside of a mouth is drawn where it opens, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from s2d.landmarks import layout
+from s2d.models.losses import MOUTH, region
+from s2d.models.mouth import CAVITY, SKIN, draw_interior, skin_tone
+
+SIZE = 128
+NEUTRAL = torch.ones(1, 2)  # the tone of SKIN
+Motions = dict[str, Callable[..., Tensor]]
+
+
+@pytest.fixture
+def skin() -> Tensor:
+    """A picture of nothing but skin."""
+    return torch.tensor(SKIN)[None, :, None, None].expand(1, 3, SIZE, SIZE).clone()
+
+
+def opened(face: Tensor, by: float) -> Tensor:
+    """The lower lip and the chin dropped."""
+    moved = face.clone()
+    moved[:, [*range(6, 11), *range(55, 60), 65, 66, 67], 1] += by
+    return moved
+
+
+def between_lips(picture: Tensor, driving: Tensor) -> Tensor:
+    """The column (3, n) of the picture (1, 3, S, S) from the middle of the inner upper lip to that of the lower."""
+    upper, lower = ((driving[0, lip] + 1) / 2 * (SIZE - 1) for lip in (62, 66))
+    return picture[0, :, round(float(upper[1])) : round(float(lower[1])) + 1, round(float(upper[0]))]
+
+
+def lips_closed(face: Tensor) -> Tensor:
+    """The inner lips touch."""
+    moved = face.clone()
+    moved[:, [67, 66, 65]] = moved[:, [61, 62, 63]]
+    return moved
+
+
+def test_there_are_teeth_above_and_the_dark_below(skin: Tensor, face: Tensor):
+    driving = opened(face, 0.12)
+    black = torch.zeros_like(skin)
+    column = between_lips(draw_interior(black, lips_closed(face), driving, NEUTRAL), driving).mean(0)
+    assert 0 < column.argmax() < len(column) / 2
+    assert column.max() > 1.2 * sum(CAVITY) / 3
+    assert column[round(0.7 * len(column))] == pytest.approx(sum(CAVITY) / 3, abs=1e-3)
+
+
+def test_a_round_mouth_hides_its_teeth(skin: Tensor, face: Tensor):
+    """The same opening, the corners together."""
+    black = torch.zeros_like(skin)
+    wide = opened(lips_closed(face), 0.06)
+    narrow = wide.clone()
+    middle = face[:, 62:63, 0]
+    narrow[:, 48:68, 0] = middle + 0.5 * (face[:, 48:68, 0] - middle)
+    lightest = [
+        between_lips(draw_interior(black, lips_closed(face), driving, NEUTRAL), driving).mean(0).max()
+        for driving in (wide, narrow)
+    ]
+    assert lightest[0] > 1.2 * lightest[1]
+
+
+def test_it_is_drawn_between_the_lips_alone(skin: Tensor, face: Tensor):
+    driving = opened(face, 0.12)
+    changed = (draw_interior(skin, face, driving, NEUTRAL) != skin).any(1, keepdim=True)
+    within = region(driving, MOUTH, SIZE, SIZE, 1e-6) > 0
+    assert changed.any()
+    assert not (changed & ~within).any()
+
+
+@pytest.mark.parametrize("motion", ["a shift", "a tilt", "a step back", "raised brows", "closed eyes", "a gaze"])
+def test_a_mouth_that_does_not_open_is_left_alone(skin: Tensor, face: Tensor, motions: Motions, motion: str):
+    drawn = draw_interior(skin, face, motions[motion](face), NEUTRAL)
+    torch.testing.assert_close(drawn, skin, atol=1e-3, rtol=0)
+
+
+def test_a_mouth_that_closes_is_left_alone(skin: Tensor, face: Tensor):
+    assert torch.equal(draw_interior(skin, opened(face, 0.12), face, NEUTRAL), skin)
+
+
+def test_it_comes_steadily(skin: Tensor, face: Tensor):
+    """More of it with every step that the mouth opens: nothing pops up."""
+    change = [
+        float((draw_interior(skin, face, opened(face, by), NEUTRAL) - skin).abs().sum())
+        for by in (0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
+    ]
+    assert change[0] == 0
+    assert change == sorted(change)
+    steps = [later - earlier for earlier, later in pairwise(change)]
+    assert max(steps) < 0.45 * change[-1]
+
+
+def test_what_the_source_shows_of_its_mouth_stays(skin: Tensor, face: Tensor):
+    """From half open to open less is drawn than from closed."""
+    closed, half = (
+        (draw_interior(skin, source, opened(face, 0.12), NEUTRAL) - skin).abs().sum()
+        for source in (face, opened(face, 0.08))
+    )
+    assert half < 0.4 * closed
+
+
+def test_crossed_lips_and_unknown_landmarks_draw_nothing(skin: Tensor, face: Tensor):
+    unknown = opened(face, 0.12)
+    unknown[:, 51] = torch.nan
+    assert torch.equal(draw_interior(skin, face, opened(face, -0.1), NEUTRAL), skin)
+    assert torch.equal(draw_interior(skin, face, unknown, NEUTRAL), skin)
+    assert torch.equal(draw_interior(skin, unknown, opened(face, 0.12), NEUTRAL), skin)
+
+
+def test_the_tone_is_that_of_the_face(skin: Tensor, face: Tensor):
+    torch.testing.assert_close(skin_tone(skin, face), NEUTRAL, atol=1e-4, rtol=0)
+    darker = skin_tone(skin / 4, face)
+    torch.testing.assert_close(darker, torch.tensor([[0.5, 1.0]]), atol=1e-3, rtol=0)
+    grey = skin_tone(skin.mean(1, keepdim=True).expand_as(skin), face)
+    assert grey[0, 1] == 0
+    drawn = draw_interior(torch.full_like(skin, 0.5), face, opened(face, 0.12), grey)
+    torch.testing.assert_close(drawn, drawn.mean(1, keepdim=True).expand_as(drawn), atol=1e-6, rtol=0)
+
+
+def test_a_face_without_a_nose_has_a_tone(skin: Tensor, face: Tensor):
+    face[:, [*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"]]] = torch.nan
+    assert torch.isfinite(skin_tone(skin, face)).all()
