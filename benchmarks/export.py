@@ -5,7 +5,8 @@
 
 The untrained animator has the architecture and so the speed of a trained one. One frame at a time by torch; by
 onnxruntime in as many threads as `s2d animate` takes. Both commands with the exported model and everything that they
-do, from loading it to the written video.
+do, from loading it to the written video; `animate_landmarks_fps` is driven by the clip's landmarks in a file, so that
+nothing is detected but the photo's face.
 The models are exported in a temporary folder first, which takes half a minute per size.
 """
 
@@ -18,10 +19,12 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from s2d.animation.ahead import ahead
 from s2d.animation.animate import animate
+from s2d.animation.driver import load_driver
 from s2d.animation.export import example
 from s2d.animation.live import live
 from s2d.animation.source import load_source
@@ -70,6 +73,11 @@ def measure(size: int, channels: int, runs: int, driving: Path | None) -> dict[s
             started = time.perf_counter()
             made = animate(photo, driving, Path(folder) / "moved.mp4", checkpoint=path, size=size)
             result["animate_fps"] = made.frames / (time.perf_counter() - started)
+            landmarks = Path(folder) / "landmarks.npy"
+            np.save(landmarks, load_driver(driving, make_detector(), size).points)
+            started = time.perf_counter()
+            made = animate(photo, landmarks, Path(folder) / "moved.mp4", checkpoint=path, size=size)
+            result["animate_landmarks_fps"] = made.frames / (time.perf_counter() - started)
             result["live"] = asdict(live(photo, driving=driving, out=Path(folder) / "live.mp4", model=path))
     return result
 

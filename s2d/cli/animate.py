@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, metavar="MP4", help="the video to write")
     parser.add_argument(
-        "--checkpoint", metavar="FILE", help="trained weights (.safetensors or .ckpt); without: the prior"
+        "--checkpoint",
+        metavar="FILE",
+        help="trained weights (.safetensors or .ckpt) or a model of s2d export (.onnx); without: the prior",
     )
     parser.add_argument("--runtime", choices=("torch", "onnx"), help="default: onnx for .onnx files of s2d export")
     parser.add_argument("--mode", default="relative", choices=("relative", "absolute"), help="default: relative")

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from s2d.landmarks import layout
 from s2d.models import candidates as c
+from s2d.models.frame import Frame
 from s2d.models.heatmaps import full_precision
 
-FIRST, *UPPER, LAST = layout.PARTS["inner_lips"][:5]  # from corner to corner
-LOWER = layout.PARTS["inner_lips"][:4:-1]
+INNER = layout.PARTS["inner_lips"]  # clockwise on the screen from the first corner
+FIRST, UPPER, LAST, LOWER = INNER[0], INNER[1:4], INNER[4], INNER[:4:-1]
 CORNERS = layout.PARTS["outer_lips"][0], layout.PARTS["outer_lips"][6]
 NOSE = (*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"])
 TEETH = (0.78, 0.76, 0.71)  # in the light in which skin has the colour SKIN
@@ -27,41 +28,23 @@ SMILE, ROUND = 0.2, 0.5  # openings, in mouth widths: the one shows the teeth, b
 HIDDEN = 0.7  # of them is hidden
 SOFTNESS = 0.1  # mouth widths over which it fades in behind the lips; sharper edges cost more where lips are misplaced
 FULL = 0.15  # mouth widths of opening from which on all of it is drawn
-NARROW = 0.02  # least distance along the mouth between neighbouring landmarks, in mouth widths
 
 
 class _Mouth(NamedTuple):
-    """Inner lips in the mouth's own frame: `along` from corner to corner, `across` downwards, in mouth widths."""
+    """Inner lips in the frame of the outer corners."""
 
-    corner: Tensor
-    """(B, 2) the first inner corner."""
-    axis: Tensor
-    """(B, 2) unit vector to the other one."""
-    width: Tensor
-    """(B,) of the mouth, from outer corner to outer corner, normalised units."""
+    frame: Frame
     points: Tensor
     """(B, 70, 2) all landmarks, 0 where not known."""
 
-    def local(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, N, 2) -> along and across, (B, N) each."""
-        offset = (places - self.corner[:, None]) / self.width[:, None, None]
-        down = torch.stack([-self.axis[:, 1], self.axis[:, 0]], dim=-1)
-        return (offset * self.axis[:, None]).sum(-1), (offset * down[:, None]).sum(-1)
-
     def lip(self, lip: tuple[int, ...], u: Tensor) -> Tensor:
-        """Where the inner edge of a lip is across, at places u (B, N) along the mouth: straight between landmarks."""
-        along, across = self.local(self.points[:, [FIRST, *lip, LAST]])
-        height = torch.zeros_like(u)
-        for k in range(len(lip) + 1):
-            length = (along[:, k + 1] - along[:, k]).clamp(min=NARROW)
-            share = ((u - along[:, k, None]) / length[:, None]).clamp(0, 1)
-            height = height + share * (across[:, k + 1] - across[:, k])[:, None]
-        return height
+        """Where the inner edge of a lip is across, at places u (B, N) along the mouth."""
+        return self.frame.edge(self.points[:, [FIRST, *lip, LAST]], u)
 
     @property
     def opening(self) -> Tensor:
         """(B,) mean distance of the inner lips, in mouth widths; 0 where they touch or have crossed."""
-        upper, lower = (self.local(self.points[:, list(lip)])[1] for lip in (UPPER, LOWER))
+        upper, lower = (self.frame.local(self.points[:, list(lip)])[1] for lip in (UPPER, LOWER))
         return (lower - upper).mean(-1).clamp(min=0)
 
 
@@ -78,8 +61,8 @@ def draw_interior(image: Tensor, source_points: Tensor, driving_points: Tensor, 
         more = (now.opening - before.opening).clamp(min=0)
         amount = (more / FULL).clamp(max=1) * more / now.opening.clamp(min=1e-6) * known
         height, width = image.shape[-2:]
-        u, v = now.local(c.identity_grid(height, width, driving_points).reshape(1, -1, 2))
-        upper, lower = now.lip(tuple(UPPER), u), now.lip(LOWER, u)
+        u, v = now.frame.local(c.identity_grid(height, width, driving_points).reshape(1, -1, 2))
+        upper, lower = now.lip(UPPER, u), now.lip(LOWER, u)
         behind = (torch.minimum(v - upper, lower - v) / SOFTNESS).clamp(0, 1)
         share = (amount[:, None] * behind).reshape(-1, 1, height, width)
         gum = ((v - upper - TEETH_HEIGHT) / SOFTNESS + 0.5).clamp(0, 1).reshape(-1, 1, height, width)
@@ -121,6 +104,4 @@ def _coloured(colour: tuple[float, ...], tone: Tensor) -> Tensor:
 
 def _mouth(points: Tensor) -> _Mouth:
     points = points.nan_to_num()
-    axis = points[:, LAST] - points[:, FIRST]
-    width = (points[:, CORNERS[1]] - points[:, CORNERS[0]]).square().sum(-1).clamp(min=1e-8).sqrt()
-    return _Mouth(points[:, FIRST], axis / axis.square().sum(-1, keepdim=True).clamp(min=1e-8).sqrt(), width, points)
+    return _Mouth(Frame.between(points[:, CORNERS[0]], points[:, CORNERS[1]]), points)
