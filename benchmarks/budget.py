@@ -77,7 +77,8 @@ def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) 
         "data.path": plan.data,
         "data.size": plan.size,
         "data.val_identities": list(plan.held_out),
-        "trainer.max_steps": -1,
+        "trainer.max_steps": -1,  # until the time is used up, so no rate can fall towards the end
+        "model.decay": 0,
         "trainer.limit_val_batches": 0,
         "trainer.accelerator": "cpu",
         "checkpoint_every": 10**9,

@@ -136,7 +136,14 @@ def _report(result: dict[str, Any]) -> list[Any]:
     shown = table(title, ["compared with", "before training", "now", "change"], rows)
     kept = f"weights {result['weights']}" if result["weights"] else "nothing kept (fast_dev_run)"
     summary = f"{result['validation']}; {result['seconds']:.0f} s; {kept}"
-    return [shown, *filter(None, [result["verdict"]]), summary]
+    return [shown, *filter(None, [result["verdict"]]), summary, *_better_before(result)]
+
+
+def _better_before(result: Mapping[str, Any]) -> list[str]:
+    """Where training went past its best."""
+    if not result.get("best_val_l1", math.inf) < BEATEN_BELOW * result["val_l1"]:
+        return []
+    return [f"best validation L1 {result['best_val_l1']:.4f} at step {result['best_step']}: {result['best_weights']}"]
 
 
 def verdict(result: Mapping[str, Any]) -> str | None:

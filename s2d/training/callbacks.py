@@ -18,9 +18,11 @@ from s2d import progress
 from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.models.animator import AnimatorOutput
+from s2d.models.checkpoint import load_with_origin, save_animator
 from s2d.models.prior import prior_warp
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.loggers import log_clip, log_examples, log_picture, picture_path
+from s2d.training.module import AnimatorModule
 from s2d.training.pairs import Sample, finished
 from s2d.video import VideoWriter
 
@@ -159,6 +161,35 @@ class LastCheckpoint(pl.callbacks.Checkpoint):
             return
         trainer.save_checkpoint(self.path)
         self._saved = trainer.global_step
+
+
+class BestWeights(pl.Callback):
+    """Keeps the averaged weights of the validation with the least L1 so far, and in their file when it was and how low.
+
+    Those of the start, before any step, are not kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.step, self.l1 = path, 0, math.inf
+
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+        """A resumed run has to beat what was kept up to its checkpoint; what came after that comes again."""
+        if self.path.exists() and not _trying(trainer):
+            kept = load_with_origin(self.path)[1].data
+            if int(kept["step"]) <= trainer.global_step:
+                self.step, self.l1 = int(kept["step"]), float(kept["val_l1"])
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write them where they are better."""
+        module: AnimatorModule = pl_module  # type: ignore[assignment]
+        l1 = float(trainer.callback_metrics.get("val_l1", math.nan))
+        if trainer.sanity_checking or trainer.global_step == 0 or _trying(trainer) or not l1 < self.l1:
+            return
+        self.step, self.l1 = trainer.global_step, l1
+        if trainer.is_global_zero:
+            data: FaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
+            facts = {**data.provenance, "step": str(self.step), "val_l1": str(self.l1)}
+            save_animator(self.path, module.average, facts, module.people)
 
 
 class BarCallback(pl.Callback):

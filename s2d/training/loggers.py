@@ -151,7 +151,7 @@ def log_data(loggers: Sequence[Logger], hashes: Mapping[str, str], facts: Mappin
 
 
 def log_weights(loggers: Sequence[Logger], files: Sequence[Path], facts: Mapping[str, Any]) -> None:
-    """The run's checkpoint and weights as one artifact of wandb; the files stay where they are."""
+    """The run's checkpoint and weights, last and best, as one artifact of wandb; the files stay where they are."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             _log_artifact([logger], f"model-{logger.version}", "model", facts, {path.name: path for path in files})

@@ -21,7 +21,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from s2d.errors import S2DError
 from s2d.models.checkpoint import People, load_with_origin, save_animator
 from s2d.training import packaged_configs
-from s2d.training.callbacks import BarCallback, ExamplesCallback, LastCheckpoint
+from s2d.training.callbacks import BarCallback, BestWeights, ExamplesCallback, LastCheckpoint
 from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.loggers import check_logger, is_main_process, log_data, log_weights, make_logger
@@ -29,7 +29,7 @@ from s2d.training.module import START, AnimatorModule
 from s2d.training.precision import usable_precision
 
 FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
-WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+WEIGHTS, BEST, CONFIG = "model.safetensors", "best.safetensors", "config.yaml"
 # what an animator may know of those that it was validated on
 HELD_OUT, OTHER_FRAMES, PERHAPS = "held-out identities", "people it knows, in frames it does not", "people it may know"
 
@@ -55,9 +55,10 @@ class Run:
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
     """Train as the YAML `config` (a packaged name or a path) and LightningCLI `options` say.
 
-    Returns checkpoint and weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
+    Returns checkpoint, weights (paths), steps, val_l1_start, the FIGURES after training, validation (how the data
     was parted), validated_on (HELD_OUT, OTHER_FRAMES or PERHAPS, by all training that the weights had), held_out (the
-    identities that none of it had; empty unless HELD_OUT) and seconds.
+    identities that none of it had; empty unless HELD_OUT) and seconds; where it was validated after some steps, also
+    best_weights (path), best_step and best_val_l1.
     Raises OptionError for wrong options, S2DError for wrong data, configuration or checkpoint.
     """
     started = time.monotonic()
@@ -158,8 +159,10 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:  # noqa: ANN401
         """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
         out, given = self.run_folder.out, self.config_init["trainer"]
+        self.best = BestWeights(out / BEST)
         mine = [
             ExamplesCallback(out, clip_frames=self.config["clip_frames"]),
+            self.best,
             LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]),
             BarCallback(),
         ]
@@ -234,7 +237,8 @@ class TrainingCLI(LightningCLI):
         known = {"steps": trainer.global_step, "val_l1_start": start.get("val_l1"), **figures, **parted}
         kept = self._keep()
         log_weights(trainer.loggers, [Path(path) for path in kept.values() if path], known)
-        return {**kept, **known, **self._known_people()}
+        best = {"best_step": self.best.step, "best_val_l1": self.best.l1} if self.best.step else {}
+        return {**kept, **best, **known, **self._known_people()}
 
     def _known_people(self) -> dict[str, Any]:
         """Whom it was validated on, by what the weights, not only the data of this run, say of it."""
@@ -256,6 +260,7 @@ class TrainingCLI(LightningCLI):
         if self.trainer.is_global_zero and not self.trying:
             save_animator(weights, self.model.average, self.datamodule.provenance, self.model.people)
         kept = {"checkpoint": checkpoint, "weights": weights}
+        kept |= {"best_weights": self.best.path} if self.best.step else {}
         return {name: str(path) if path.exists() and not self.trying else None for name, path in kept.items()}
 
 

@@ -176,6 +176,7 @@ def test_an_offline_run_of_wandb_knows_configuration_data_and_weights(offline_ru
     kind, facts, references = artifacts[f"model-{(out / 'wandb-run-id').read_text()}"]
     assert (kind, facts["steps"]) == ("model", 3)
     assert references == {
+        "best.safetensors": (out / "best.safetensors").as_uri(),
         "last.ckpt": (out / "checkpoints" / "last.ckpt").as_uri(),
         "model.safetensors": (out / "model.safetensors").as_uri(),
     }

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import PEOPLE, People, load_animator, load_with_origin, read_people
+from s2d.models.checkpoint import PEOPLE, People, load_animator, load_with_origin, read_people, save_animator
 from s2d.training.checkpoints import LAST, find_checkpoint, read_checkpoint
 from s2d.training.run import HELD_OUT, PERHAPS, Run, train
 from tests.training.conftest import DatasetMaker, curve
@@ -102,3 +102,33 @@ def test_a_resumed_run_does_not_begin_again_with_other_weights(data: Path, confi
     result = train(["--trainer.max_steps=2"], tmp_path / "config.yaml", again)
     after = load_animator(result["weights"]).state_dict()
     assert all(torch.equal(before[f"average.{name}"], value) for name, value in after.items())
+
+
+def test_the_best_validation_is_kept_and_a_resumed_run_has_to_beat_it(data: Path, config: Path, tmp_path: Path):
+    """A rate that only does harm after the restart: what was best stays."""
+    options = [f"--data.path={data}", "--trainer.val_check_interval=1"]
+    first = train(options, config, Run(tmp_path))
+    validated = curve(tmp_path, "val_l1")
+    best = tmp_path / "best.safetensors"
+    assert first["best_weights"] == str(best)
+    assert first["best_val_l1"] == pytest.approx(min(validated[1:]))
+    assert first["best_step"] == 1 + validated[1:].index(min(validated[1:]))
+    before = best.read_bytes()
+    again = Run(tmp_path, resume=find_checkpoint(tmp_path, ""))
+    worse = train(["--trainer.max_steps=5", "--model.lr=1"], tmp_path / "config.yaml", again)
+    assert worse["val_l1"] > first["best_val_l1"]
+    assert (worse["best_step"], worse["best_val_l1"]) == (first["best_step"], first["best_val_l1"])
+    assert best.read_bytes() == before
+    assert load_with_origin(best)[1].people == People(frozenset({"bob", "cleo"}), frozenset({"ann"}))
+
+
+@pytest.mark.parametrize(("step", "best"), [(1, 1), (2, 3)])
+def test_the_best_of_a_future_that_is_gone_is_forgotten(data: Path, config: Path, tmp_path: Path, step: int, best: int):
+    """Killed after a validation that no checkpoint has: the run goes on from before it, and counts what comes."""
+    first = train([f"--data.path={data}", "--trainer.max_steps=1"], config, Run(tmp_path))
+    model, origin = load_with_origin(first["best_weights"])
+    save_animator(first["best_weights"], model, {**origin.data, "step": str(step), "val_l1": "0.0"}, origin.people)
+    again = Run(tmp_path, resume=find_checkpoint(tmp_path, ""))
+    result = train(["--trainer.max_steps=3", "--trainer.val_check_interval=3"], tmp_path / "config.yaml", again)
+    assert result["best_step"] == best
+    assert result["best_val_l1"] == (0 if best == step else result["val_l1"])

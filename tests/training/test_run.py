@@ -26,7 +26,8 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     out = tmp_path / "run"
     result = train([f"--data.path={data}"], config, Run(out))
     assert sorted(item.name for item in out.iterdir()) == [
-        "checkpoints", "clips", "config.yaml", "examples", "hparams.yaml", "metrics.csv", "model.safetensors", "sheets",
+        "best.safetensors", "checkpoints", "clips", "config.yaml", "examples", "hparams.yaml", "metrics.csv",
+        "model.safetensors", "sheets",
     ]  # fmt: skip
     assert [item.name for item in (out / "checkpoints").iterdir()] == ["last.ckpt"]
     assert sorted(item.name for item in (out / "sheets").iterdir()) == [f"step-{n:06d}.png" for n in (0, 2, 3)]

@@ -20,9 +20,10 @@ from s2d.landmarks.synthetic.motion import smoothstep
 LEFT, TOP, WIDTH, HEIGHT = -3.0, -2.6, 6.0, 6.2  # the rectangle, in face units
 DENSITY = 2
 MATTE_DETAIL = 40  # texture pixels per unit at which the person is segmented
-CAVITY = np.array([48.0, 20.0, 20.0])  # the dark of a mouth, RGB
-TONGUE = np.array([118.0, 58.0, 56.0])  # a hint of it, lower down
-TEETH = np.array([200.0, 194.0, 182.0])
+CAVITY = np.array([66.0, 32.0, 31.0])  # the dark of a mouth, RGB
+TONGUE = np.array([150.0, 84.0, 80.0])  # lower down
+TEETH = np.array([222.0, 212.0, 196.0])
+TINT = 0.25  # of what skin's colour differs from SKIN's is the light's, which teeth share; the rest is the skin's own
 SKIN = np.array([205.0, 165.0, 145.0])  # beside which these colours look right
 TEETH_HEIGHT = 0.055  # shown under the upper lip when the still shows none
 
@@ -167,8 +168,13 @@ def _inside(texture: Float32, head: Head, scale: float) -> Float32:
     inside = texture
     for eye in head.eyes:
         inside = _eyeball(inside, eye, x, y)
-    light = _skin_colour(texture, head, scale) / SKIN
-    return _mouth(inside, head, x, y, (light + light.mean()) / 2)  # half the tint is the skin's own, not the light's
+    return _mouth(inside, head, x, y, _light(_skin_colour(texture, head, scale)))
+
+
+def _light(skin: Array) -> Array:
+    """(3,) 1 where skin has the colour SKIN; of how much lighter or darker it is, half (as a power) is the light's."""
+    ratio = skin / SKIN
+    return np.asarray(np.sqrt(ratio.mean()) * (1 + TINT * (ratio / ratio.mean() - 1)))
 
 
 def _mouth(inside: Float32, head: Head, x: Array, y: Array, light: Array) -> Float32:
@@ -180,7 +186,7 @@ def _mouth(inside: Float32, head: Head, x: Array, y: Array, light: Array) -> Flo
     shade = light * np.clip(1.1 - 1.6 * abs(x - (left + right) / 2) / (right - left), 0.2, 1)[..., None]
     teeth = inside if open_in_still else TEETH * shade
     dark = np.clip((y - edge) / 0.03 + 0.5, 0, 1)[..., None]
-    tongue = 0.7 * smoothstep((y - edge - 0.04) / 0.18)[..., None]
+    tongue = smoothstep((y - edge - 0.02) / 0.16)[..., None]
     mouth = teeth * (1 - dark) + (CAVITY * (1 - tongue) + TONGUE * tongue) * shade * dark
     here = (x > left - 0.1) & (x < right + 0.1) & (y > upper - 0.15) & (y < head.mouth.chin)
     return np.where(here[..., None], mouth, inside).astype(np.float32)
