@@ -60,7 +60,7 @@ def test_commands_in_sentences_are_there(page: Path):
 def test_links_lead_somewhere(page: Path):
     for target, place in LINK.findall(page.read_text(encoding="utf-8")):
         there = page.parent / target if target else page
-        made = ROOT / "notebooks" / Path(target).with_suffix(".ipynb").name
+        made = ROOT / "notebooks" / there.with_suffix(".ipynb").name
         assert there.exists() or made.exists(), target
         assert not place or place in _anchors(there), f"{target}#{place}"
 
