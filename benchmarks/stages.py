@@ -4,8 +4,9 @@
     s2d evaluate --data DATA --checkpoint runs/stages/second/model.safetensors --identities ann bob
     s2d evaluate --data DATA --checkpoint runs/stages/second/model.safetensors --identities cleo dora --start 0.8
 
-As the two commands of docs/guide/train.md, with a discriminator for the last quarter of the second stage, and without
-the last fifth of every training track, so that the same people can be measured on frames that no training saw. Each
+As the two commands of docs/guide/train.md, but longer: the second stage begins with the last weights of the first, its
+rate falls over the last half, with a discriminator for the last quarter. The last fifth of every training track is left
+out, so that the same people can be measured on frames that no training saw. Each
 stage leaves its curve (metrics.csv), sheets of held-out pairs and weights, the last and the best; prints where.
 """
 

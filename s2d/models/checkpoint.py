@@ -28,6 +28,7 @@ FORMAT = 3  # of the header and the names of the weights
 HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
 CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
 DATA = "FaceDataModule"  # where a training checkpoint keeps what the data were like, among other things
+VERSION = "s2d_format"  # where a training checkpoint keeps FORMAT; "format" in the header of safetensors
 PEOPLE = "s2d_people"  # where a training checkpoint keeps People as plain lists; "people" in the header of safetensors
 PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
 _REMEDY = "give a .safetensors or .ckpt file of s2d train"
@@ -160,7 +161,7 @@ def _read_lightning(path: Path) -> _Content:
     for prefix in PREFIXES:
         weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         if weights:
-            header = {"format": FORMAT, "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
+            header = {"format": content.get(VERSION), "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
             return (
                 _config(path, header),
                 weights,
@@ -176,7 +177,8 @@ def _plain(given: Any) -> dict[str, str]:  # noqa: ANN401 - from a file
 def _config(path: Path, content: Any) -> AnimatorConfig:  # noqa: ANN401 - JSON, checked here
     """The architecture in a header as read from a file; raises S2DError when this version does not understand it."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise _refusal(path, "it was written by another version of s2d")
+        why = "it was written by another version of s2d"
+        raise S2DError(f"cannot load an animator from {path}", why, "train again, or load it with that version")
     if content.get("layout") != layout.NAME:
         raise _refusal(path, f"it was trained on the landmark layout {content.get('layout')!r}, not {layout.NAME}")
     config, data = content.get("config"), content.get("data")

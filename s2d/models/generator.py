@@ -24,7 +24,7 @@ class Encoder(nn.Module):
         initialise(self)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """image (B, 3, S, S) in [0, 1] -> a list of (B, C << level, S >> level, S >> level)."""
+        """image (B, 3, S, S) in [0, 1] -> a list of (B, C min(2^level, 8), S >> level, S >> level)."""
         features = [self.enter(2 * image - 1)]
         for down in self.down:
             features.append(down(features[-1]))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
-from s2d.models.checkpoint import PEOPLE, People
+from s2d.models.checkpoint import FORMAT, PEOPLE, VERSION, People
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.heatmaps import part_heatmaps
 from s2d.models.losses import decay as half_cosine
@@ -204,7 +204,8 @@ class AnimatorModule(pl.LightningModule):
         return rise * half_cosine(step - (steps - falling), falling) if falling and step > steps - falling else rise
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the figures before the first step, and who was trained on."""
+        """Adds the format, the figures before the first step, and who was trained on."""
+        checkpoint[VERSION] = FORMAT
         checkpoint[START] = dict(self.start)
         checkpoint[PEOPLE] = self.people.plain() if self.people else None
 
@@ -216,6 +217,9 @@ class AnimatorModule(pl.LightningModule):
 
     def check_resumed(self, checkpoint: Mapping[str, Any]) -> None:
         """Raises S2DError where a checkpoint holds another animator, or only one of the two has a discriminator."""
+        if checkpoint.get(VERSION) != FORMAT:
+            why = "its checkpoint was written by another version of s2d"
+            raise S2DError("cannot resume", why, "train again, or resume with that version")
         theirs = checkpoint["hyper_parameters"].get("animator")
         mine = self.hparams["animator"]
         if theirs != mine:

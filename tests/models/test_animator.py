@@ -9,6 +9,7 @@ from s2d.models.animator import Animator, AnimatorConfig
 from s2d.models.candidates import COUNT, identity_grid
 from s2d.models.losses import MOUTH, region
 from s2d.models.prior import prior_warp
+from tests.models.conftest import jaw_dropped
 
 SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8)
 
@@ -225,3 +226,7 @@ def test_an_ablation_takes_away_what_it_says(batch, switch):
     if switch == "prior":
         torch.nn.init.zeros_(model.motion.head.weight)
         assert torch.equal(model(*batch).warped, model(source, points, points).warped)
+        torch.nn.init.zeros_(model.decoder.head.weight)
+        torch.nn.init.zeros_(model.decoder.head.bias)
+        still = model(source, points, jaw_dropped(points))
+        assert torch.equal(still.image, still.warped)

@@ -9,7 +9,16 @@ from safetensors.torch import load_file, save_file
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig
-from s2d.models.checkpoint import PEOPLE, People, load_animator, load_with_origin, read_people, save_animator
+from s2d.models.checkpoint import (
+    FORMAT,
+    PEOPLE,
+    VERSION,
+    People,
+    load_animator,
+    load_with_origin,
+    read_people,
+    save_animator,
+)
 
 SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8, bottleneck=2, heatmap_sigma=0.05)
 
@@ -33,7 +42,8 @@ def lightning(model, **changes):
     """What Lightning's checkpoint of the training holds, as far as it matters here."""
     state = {f"animator.{name}": torch.zeros_like(value) for name, value in model.state_dict().items()}
     state |= {f"average.{name}": value for name, value in model.state_dict().items()}
-    return {"state_dict": state, "hyper_parameters": {"animator": asdict(SMALL)}, "epoch": 3} | changes
+    settings = {"animator": asdict(SMALL)}
+    return {"state_dict": state, "hyper_parameters": settings, "epoch": 3, VERSION: FORMAT} | changes
 
 
 def same_weights(a, b):
@@ -180,6 +190,11 @@ def test_headers_that_do_not_fit(saved, changes, words):
         load_animator(saved)
 
 
+FOREIGN = {
+    "state_dict": {"average.w": torch.zeros(1)}, "hyper_parameters": {"animator": asdict(SMALL)}, VERSION: FORMAT,
+}  # fmt: skip
+
+
 def test_damaged_header(saved):
     save_file(load_file(saved), saved, {"s2d": "{"})
     refused(saved, "header is damaged")
@@ -192,8 +207,10 @@ def test_damaged_header(saved):
         ([1, 2, 3], "not a checkpoint of an animator's training"),
         ({"state_dict": {}, "hyper_parameters": {"animator": asdict(SMALL)}}, "no animator's weights"),
         ({"state_dict": {"net.w": torch.zeros(1)}, "hyper_parameters": {}}, "not a checkpoint of an animator's"),
-        ({"state_dict": {"average.w": torch.zeros(1)}, "hyper_parameters": {"animator": 3}}, "does not describe"),
-        ({"state_dict": {"average.w": torch.zeros(1)}, "hyper_parameters": {"animator": asdict(SMALL)}}, "do not fit"),
+        ({**FOREIGN, "hyper_parameters": {"animator": 3}}, "does not describe"),
+        (FOREIGN, "do not fit"),
+        ({**FOREIGN, VERSION: FORMAT - 1}, "another version of s2d; train again"),
+        ({name: value for name, value in FOREIGN.items() if name != VERSION}, "another version of s2d; train again"),
     ],
 )
 def test_other_lightning_checkpoints(tmp_path, content, words):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from s2d.landmarks import layout
 from s2d.models.candidates import HEAD, SKULL, candidate_displacements, head_similarity, identity_grid
-from s2d.models.lids import SPARE, lid_motion, opened
+from s2d.models.lids import lid_motion, opened
 
 SIZE = 257
 ONE = torch.ones(1)
@@ -48,7 +48,7 @@ def test_the_eye_closes_steadily_and_wholly(face: Tensor, candidate: int):
     seen = [eyeball_seen(face, lids_at(face, o), candidate) for o in (1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0)]
     assert seen == sorted(seen, reverse=True)
     assert seen[0] == pytest.approx(1, abs=0.02)
-    assert seen[3] == pytest.approx(0.4, abs=0.12)
+    assert seen[3] == pytest.approx(0.4 / (1 + 0.6 * 0.6), abs=0.04)  # the skin that covers it shows the lid's own way
     assert seen[-1] < 0.08
 
 
@@ -63,7 +63,7 @@ def test_the_landmarks_of_the_lids_come_from_beyond_the_sources_lids(face: Tenso
     smooth = opened(face, driving, ONE)[0, [37, 38, 40, 41]]
     torch.testing.assert_close(smooth, face[0, [37, 38, 40, 41]], atol=1e-5, rtol=0)
     reached = grid + lid_motion(face, driving, ONE, grid)[0]
-    torch.testing.assert_close(reached[0], lids_at(face, 1 + SPARE)[0, [37, 38, 40, 41]], atol=2e-3, rtol=0)
+    torch.testing.assert_close(reached[0], lids_at(face, 1.3)[0, [37, 38, 40, 41]], atol=2e-3, rtol=0)
 
 
 def test_open_eyes_and_the_rest_of_the_face_do_not_move(face: Tensor):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
-from s2d.models.losses import MOUTH, region
-from s2d.models.mouth import CAVITY, SKIN, draw_interior, skin_tone
+from s2d.models.losses import region
+from s2d.models.mouth import CAVITY, FULL, SKIN, draw_interior, skin_tone
+from tests.models.conftest import head_turned, jaw_dropped
 
 SIZE = 128
 NEUTRAL = torch.ones(1, 2)  # the tone of SKIN
@@ -54,23 +55,21 @@ def test_there_are_teeth_above_and_the_dark_below(skin: Tensor, face: Tensor):
 
 
 def test_a_round_mouth_hides_its_teeth(skin: Tensor, face: Tensor):
-    """The same opening, the corners together."""
+    """The wider it opens for its width, the darker the band below the upper lip."""
     black = torch.zeros_like(skin)
-    wide = opened(lips_closed(face), 0.06)
-    narrow = wide.clone()
-    middle = face[:, 62:63, 0]
-    narrow[:, 48:68, 0] = middle + 0.5 * (face[:, 48:68, 0] - middle)
-    lightest = [
-        between_lips(draw_interior(black, lips_closed(face), driving, NEUTRAL), driving).mean(0).max()
-        for driving in (wide, narrow)
-    ]
-    assert lightest[0] > 1.2 * lightest[1]
+    width = float(face[0, 54, 0] - face[0, 48, 0])
+    lightest = []
+    for opening in (0.25, 0.4, 0.6):
+        driving = opened(lips_closed(face), opening * width)
+        lightest.append(float(between_lips(draw_interior(black, lips_closed(face), driving, NEUTRAL), driving).max()))
+    assert lightest == sorted(lightest, reverse=True)
+    assert lightest[0] > 1.3 * lightest[2]
 
 
 def test_it_is_drawn_between_the_lips_alone(skin: Tensor, face: Tensor):
     driving = opened(face, 0.12)
     changed = (draw_interior(skin, face, driving, NEUTRAL) != skin).any(1, keepdim=True)
-    within = region(driving, MOUTH, SIZE, SIZE, 1e-6) > 0
+    within = region(driving, (layout.PARTS["inner_lips"],), SIZE, SIZE, 1e-6) > 0
     assert changed.any()
     assert not (changed & ~within).any()
 
@@ -79,6 +78,25 @@ def test_it_is_drawn_between_the_lips_alone(skin: Tensor, face: Tensor):
 def test_a_mouth_that_does_not_open_is_left_alone(skin: Tensor, face: Tensor, motions: Motions, motion: str):
     drawn = draw_interior(skin, face, motions[motion](face), NEUTRAL)
     torch.testing.assert_close(drawn, skin, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("degrees", [-40, 40])
+def test_a_head_that_turns_opens_no_mouth(skin: Tensor, face: Tensor, degrees: float):
+    """Nor does it close one: mouths are narrower, lips are as far apart."""
+    ajar = jaw_dropped(face, 0.12)
+    drawn = draw_interior(skin, ajar, head_turned(ajar, degrees), NEUTRAL)
+    assert (drawn - skin).abs().max() < 0.02
+    little, much = jaw_dropped(face, 0.03), jaw_dropped(face, 0.12)
+    turning = (draw_interior(skin, head_turned(little, degrees), much, NEUTRAL) - skin).abs().sum()
+    assert turning == pytest.approx(float((draw_interior(skin, little, much, NEUTRAL) - skin).abs().sum()), rel=0.15)
+
+
+def test_lips_that_pucker_open_no_mouth(skin: Tensor, face: Tensor):
+    ajar = jaw_dropped(face, 0.06)
+    puckered = ajar.clone()
+    middle = ajar[:, 62:63, 0]
+    puckered[:, 48:68, 0] = middle + 0.6 * (ajar[:, 48:68, 0] - middle)
+    torch.testing.assert_close(draw_interior(skin, ajar, puckered, NEUTRAL), skin, atol=1e-3, rtol=0)
 
 
 def test_a_mouth_that_closes_is_left_alone(skin: Tensor, face: Tensor):
@@ -95,6 +113,11 @@ def test_it_comes_steadily(skin: Tensor, face: Tensor):
     assert change == sorted(change)
     steps = [later - earlier for earlier, later in pairwise(change)]
     assert max(steps) < 0.45 * change[-1]
+    width = float(face[0, 54, 0] - face[0, 48, 0])
+    dark, closed = torch.zeros_like(skin), lips_closed(face)
+    half, whole = (opened(closed, share * FULL * width) for share in (0.5, 1.0))
+    deepest = [float(between_lips(draw_interior(dark, closed, lips, NEUTRAL), lips).max()) for lips in (half, whole)]
+    assert deepest[0] < 0.6 * deepest[1]
 
 
 def test_what_the_source_shows_of_its_mouth_stays(skin: Tensor, face: Tensor):
@@ -106,12 +129,23 @@ def test_what_the_source_shows_of_its_mouth_stays(skin: Tensor, face: Tensor):
     assert half < 0.4 * closed
 
 
-def test_crossed_lips_and_unknown_landmarks_draw_nothing(skin: Tensor, face: Tensor):
-    unknown = opened(face, 0.12)
-    unknown[:, 51] = torch.nan
+def test_crossed_lips_draw_nothing(skin: Tensor, face: Tensor):
     assert torch.equal(draw_interior(skin, face, opened(face, -0.1), NEUTRAL), skin)
-    assert torch.equal(draw_interior(skin, face, unknown, NEUTRAL), skin)
-    assert torch.equal(draw_interior(skin, unknown, opened(face, 0.12), NEUTRAL), skin)
+
+
+@pytest.mark.parametrize("landmark", [33, 36, 48, 62, 66])
+def test_an_unknown_landmark_of_those_it_needs_draws_nothing(skin: Tensor, face: Tensor, landmark: int):
+    driving, unknown = opened(face, 0.12), face.clone()
+    unknown[:, landmark] = torch.nan
+    assert torch.equal(draw_interior(skin, unknown, driving, NEUTRAL), skin)
+    assert torch.equal(draw_interior(skin, face, opened(unknown, 0.12), NEUTRAL), skin)
+
+
+def test_a_landmark_that_it_does_not_need_may_be_unknown(skin: Tensor, face: Tensor):
+    driving = opened(face, 0.12)
+    drawn = draw_interior(skin, face, driving, NEUTRAL)
+    driving[:, 57] = torch.nan
+    assert torch.equal(draw_interior(skin, face, driving, NEUTRAL), drawn)
 
 
 def test_the_tone_is_that_of_the_face(skin: Tensor, face: Tensor):
@@ -127,3 +161,8 @@ def test_the_tone_is_that_of_the_face(skin: Tensor, face: Tensor):
 def test_a_face_without_a_nose_has_a_tone(skin: Tensor, face: Tensor):
     face[:, [*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"]]] = torch.nan
     assert torch.isfinite(skin_tone(skin, face)).all()
+
+
+def test_a_nose_beyond_the_picture_has_the_tone_of_the_skin_next_to_it(skin: Tensor, face: Tensor):
+    away = 0.4 * face + torch.tensor([1.3, 0.0])
+    torch.testing.assert_close(skin_tone(skin, away), NEUTRAL, atol=1e-3, rtol=0)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import PEOPLE, People, load_animator, load_with_origin, read_people, save_animator
+from s2d.models.checkpoint import PEOPLE, VERSION, People, load_animator, load_with_origin, read_people, save_animator
 from s2d.training.checkpoints import LAST, find_checkpoint, read_checkpoint
 from s2d.training.run import HELD_OUT, PERHAPS, Run, train
 from tests.training.conftest import DatasetMaker, curve
@@ -132,3 +132,12 @@ def test_the_best_of_a_future_that_is_gone_is_forgotten(data: Path, config: Path
     result = train(["--trainer.max_steps=3", "--trainer.val_check_interval=3"], tmp_path / "config.yaml", again)
     assert result["best_step"] == best
     assert result["best_val_l1"] == (0 if best == step else result["val_l1"])
+
+
+def test_a_checkpoint_of_another_version_is_not_resumed(data: Path, config: Path, trained: Path, tmp_path: Path):
+    content = read_checkpoint(trained / "checkpoints" / LAST)
+    content[VERSION] -= 1
+    torch.save(content, tmp_path / "old.ckpt")
+    with pytest.raises(S2DError, match="cannot resume: its checkpoint was written by another version of s2d"):
+        train([f"--data.path={data}"], config, Run(tmp_path / "run", resume=tmp_path / "old.ckpt"))
+    assert not (tmp_path / "run").exists()

@@ -182,7 +182,7 @@ def _mouth(inside: Float32, head: Head, x: Array, y: Array, light: Array) -> Flo
     upper, lower = head.mouth.upper(x), head.mouth.lower(x)
     left, right = head.mouth.corners
     open_in_still = (lower - upper).max() > TEETH_HEIGHT / 2
-    edge = lower if open_in_still else upper + TEETH_HEIGHT
+    edge = lower - 0.02 if open_in_still else upper + TEETH_HEIGHT
     shade = light * np.clip(1.1 - 1.6 * abs(x - (left + right) / 2) / (right - left), 0.2, 1)[..., None]
     teeth = inside if open_in_still else TEETH * shade
     dark = np.clip((y - edge) / 0.03 + 0.5, 0, 1)[..., None]
