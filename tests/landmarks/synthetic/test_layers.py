@@ -59,10 +59,12 @@ def test_background_has_no_trace_of_the_person(layers: Layers) -> None:
     assert (behind.mean(axis=1) > 0.75 * wall).all()
 
 
-def test_inside_of_the_mouth_is_dark_below_the_teeth(layers: Layers, head: Head) -> None:
+def test_inside_of_the_mouth_is_dark_below_the_teeth_and_red_further_down(layers: Layers, head: Head) -> None:
     lip = head.landmarks[66]
-    below = at(layers, layers.inside, (lip[0], lip[1] + 0.1))
-    assert below.max() < 80
+    dark, tongue = (at(layers, layers.inside, (lip[0], lip[1] + depth))[0] for depth in (0.01, 0.1))
+    assert dark.max() < 80
+    assert dark.max() < tongue.max() < at(layers, layers.person, (lip[0], lip[1] - 0.3))[0, :3].max()
+    assert tongue[0] > 1.5 * tongue[1:].max()
     eyeball = at(layers, layers.inside, tuple(head.landmarks[68]))
     skin = at(layers, layers.person, tuple(head.landmarks[68]))
     np.testing.assert_allclose(eyeball[0], skin[0, :3], atol=1.0)
