@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,12 @@ def table(rows: Mapping[str, list[tuple[str, dict[str, float]]]]) -> dict[str, d
         found[method] = {"all": {"part": mean["part_all"], "moved": mean["moved_all"]}}
         for part in PARTS:
             share, error = mean[f"share_{part}"], mean[f"part_{part}"]
-            shown = {"share": share, "l1": error / share, "part": error, "moved": mean[f"moved_{part}"]}
+            shown = {
+                "share": share,
+                "l1": error / share if share else math.nan,
+                "part": error,
+                "moved": mean[f"moved_{part}"],
+            }
             found[method][part] = shown
     return found
 

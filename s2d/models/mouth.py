@@ -51,7 +51,7 @@ class _Mouth(NamedTuple):
 
     @property
     def widths_by_height(self) -> Tensor:
-        """(B,) the mouth's width over the way from the eyes to the nostrils, which no turn and no pout shortens."""
+        """(B,) the mouth's width over the way from the eyes to the nostrils, which no turn to a side shortens."""
         eyes = self.points[:, list(EYE_CORNERS)].mean(1)
         height = ((self.points[:, NOSTRILS] - eyes) ** 2).sum(-1).clamp(min=1e-12).sqrt()
         return self.frame.width / height
@@ -114,5 +114,5 @@ def _coloured(colour: tuple[float, ...], tone: Tensor) -> Tensor:
 
 
 def _mouth(points: Tensor) -> _Mouth:
-    points = points.nan_to_num()
+    points = points.nan_to_num(0.0, 0.0, 0.0)
     return _Mouth(Frame.between(points[:, CORNERS[0]], points[:, CORNERS[1]]), points)

@@ -172,12 +172,11 @@ class BestWeights(pl.Callback):
     def __init__(self, path: Path) -> None:
         self.path, self.step, self.l1 = path, 0, math.inf
 
-    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
-        """A resumed run has to beat what was kept up to its checkpoint; what came after that comes again."""
-        if self.path.exists() and not _trying(trainer):
-            kept = load_with_origin(self.path)[1].data
-            if int(kept["step"]) <= trainer.global_step:
-                self.step, self.l1 = int(kept["step"]), float(kept["val_l1"])
+    def go_on(self, step: int) -> None:
+        """A run resumed at `step` has to beat what its folder kept until then; what came after that comes again."""
+        kept = load_with_origin(self.path)[1].data if self.path.exists() else {}
+        if int(kept.get("step", step + 1)) <= step:
+            self.step, self.l1 = int(kept["step"]), float(kept["val_l1"])
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write them where they are better."""

@@ -82,7 +82,7 @@ def config_path(name: str | Path) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Is there anything of training in this folder that could be lost? A run that died before may begin again."""
+    """Does this folder hold a run to go on from, or its weights? One that died before may begin again."""
     return (folder / FOLDER / LAST).exists() or (folder / WEIGHTS).exists()
 
 
@@ -160,6 +160,8 @@ class TrainingCLI(LightningCLI):
         """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
         out, given = self.run_folder.out, self.config_init["trainer"]
         self.best = BestWeights(out / BEST)
+        if self.resumed:
+            self.best.go_on(int(self.resumed["global_step"]))
         mine = [
             ExamplesCallback(out, clip_frames=self.config["clip_frames"]),
             self.best,

@@ -173,7 +173,7 @@ def _inside(texture: Float32, head: Head, scale: float) -> Float32:
 
 def _light(skin: Array) -> Array:
     """(3,) 1 where skin has the colour SKIN; of how much lighter or darker it is, half (as a power) is the light's."""
-    ratio = skin / SKIN
+    ratio = np.maximum(skin, 1.0) / SKIN
     return np.asarray(np.sqrt(ratio.mean()) * (1 + TINT * (ratio / ratio.mean() - 1)))
 
 
