@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from s2d.models.animator import Animator
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.run import Run, TrainingCLI, config_path, quiet_lightning
 from s2d.training.sampling import StreamSampler
-from s2d.training.split import Span
 
 LEFT_OUT = 0.2  # of every training track, at its end: what the same people are tested on
 
@@ -77,6 +76,7 @@ def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) 
         "data.path": plan.data,
         "data.size": plan.size,
         "data.val_identities": list(plan.held_out),
+        "data.until": 1 - LEFT_OUT,
         "trainer.max_steps": -1,  # until the time is used up, so no rate can fall towards the end
         "model.decay": 0,
         "trainer.limit_val_batches": 0,
@@ -86,32 +86,18 @@ def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) 
     }
     with quiet_lightning():
         cli = TrainingCLI([f"--{key}={value}" for key, value in options.items()], config_path(plan.config), Run(out))
-        leave_ends_out(cli.datamodule)
         budget = Budget(plan.seconds)
         cli.trainer.callbacks.append(budget)
         result = cli.fit()
     return Trained(cli.model.average.eval(), int(result["steps"]), budget.used, cli.datamodule.landmarks)
 
 
-def leave_ends_out(data: FaceDataModule) -> None:
-    """Take the last fifth of every training track away from a data module that is set up."""
-    data.training_pairs.spans = _shortened(data.training_pairs.spans)
-
-
-def _shortened(spans: Sequence[Any]) -> list[Any]:
-    """Spans, or lists of them where there are several data sets, without their last fifth."""
-    return [
-        replace(span, stop=max(2, round((1 - LEFT_OUT) * span.stop))) if isinstance(span, Span) else _shortened(span)
-        for span in spans
-    ]
-
-
 def pairs_for(plan: Plan, batch_size: int) -> Iterator[dict[str, Tensor]]:
     """The same training pairs for another method, batch after batch until its processor time is used up."""
     torch.set_num_threads(1)
-    data = FaceDataModule(str(plan.data), plan.size, batch_size, val_identities=list(plan.held_out))
+    held_out = list(plan.held_out)
+    data = FaceDataModule(str(plan.data), plan.size, batch_size, val_identities=held_out, until=1 - LEFT_OUT)
     data.setup()
-    leave_ends_out(data)
     endless = StreamSampler(10**12, lambda: 0)
     began = time.process_time()
     for batch in DataLoader(data.training_pairs, batch_size, sampler=endless, drop_last=True):

@@ -1,6 +1,6 @@
 """Where an animator's error lies, and what is left of it if every pixel were moved where it belongs; prints JSON.
 
-    python benchmarks/limit.py DATA --identities ann bob --checkpoint model.safetensors --size 128
+    python benchmarks/limit.py DATA --identities ann bob --checkpoint model.safetensors
 
 By method and part of the picture, means over identities: `share` of the pixels; `l1`, the part's own mean error;
 `part`, what it adds to the error of the whole picture; `moved`, the same sum after the result has been moved onto the
@@ -24,10 +24,11 @@ import torch
 from torch import Tensor
 
 from s2d.evaluation.footage import Clip, Part, read_clip, tracks_of
-from s2d.evaluation.interval import by_identity
+from s2d.evaluation.interval import summarise
 from s2d.evaluation.methods import BASELINES, Method, Scene, animator_method
 from s2d.evaluation.regions import regions
-from s2d.geometry import Float32, Image
+from s2d.evaluation.temporal import pull
+from s2d.geometry import Image
 from s2d.models.checkpoint import load_animator
 from s2d.shards.reader import open_dataset
 
@@ -43,10 +44,7 @@ def move_onto(made: Tensor, truth: Tensor) -> Tensor:
     grey_made, grey_truth = (_fine_grey(picture) for picture in pictures)
     size, scale = made.shape[-1], made.shape[-1] / FINE
     flow = cv2.resize(solver.calc(grey_truth, grey_made, None), (size, size), interpolation=cv2.INTER_AREA) * scale
-    rows, columns = np.indices((size, size), dtype=np.float32)
-    places: Float32 = np.stack([columns + flow[..., 0], rows + flow[..., 1]], axis=-1)
-    picture = np.ascontiguousarray(made.permute(1, 2, 0).numpy())
-    moved = cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = pull(np.ascontiguousarray(made.permute(1, 2, 0).numpy()), flow)
     return torch.from_numpy(moved).permute(2, 0, 1)
 
 
@@ -79,19 +77,12 @@ def table(rows: Mapping[str, list[tuple[str, dict[str, float]]]]) -> dict[str, d
     """By method and part, means over identities."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for method, measured in rows.items():
-        names = measured[0][1]
-        people = {name: by_identity((who, row[name]) for who, row in measured) for name in names}
-        mean = {name: sum(of.values()) / len(of) for name, of in people.items()}
+        mean = {name: estimate.mean for name, estimate in summarise(measured).items()}
         found[method] = {"all": {"part": mean["part_all"], "moved": mean["moved_all"]}}
         for part in PARTS:
             share, error = mean[f"share_{part}"], mean[f"part_{part}"]
-            shown = {
-                "share": share,
-                "l1": error / share if share else math.nan,
-                "part": error,
-                "moved": mean[f"moved_{part}"],
-            }
-            found[method][part] = shown
+            own = error / share if share else math.nan
+            found[method][part] = {"share": share, "l1": own, "part": error, "moved": mean[f"moved_{part}"]}
     return found
 
 

@@ -3,7 +3,7 @@
 examples:
   s2d animate --source face.jpg --driving talking.mp4 --out moving.mp4 --side-by-side
   s2d animate --source family.jpg --face 2 --driving talking.mp4 --paste-back --out moving.mp4
-  s2d animate --source face.jpg --driving DATASET --track ID --checkpoint runs/tiny/model.safetensors --out moving.mp4
+  s2d animate --source face.jpg --driving DATASET --track ID --checkpoint runs/tiny/best.safetensors --out moving.mp4
   s2d animate --source face.jpg --driving mine.npy --fps 30 --out moving.mp4
 
 A .csv or .npy file of landmarks is as for `s2d jitter --landmarks` (see its help), in pixels of any picture. It drives

@@ -1,9 +1,9 @@
 """How good an animator is, beside the baselines that it has to be better than.
 
 examples:
-  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --identities ann bob
-  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --start 0.85      of one person alone: later frames
-  s2d evaluate --data DATA --checkpoint runs/small/model.safetensors --protocol cross --json
+  s2d evaluate --data DATA --checkpoint runs/small/best.safetensors --identities ann bob
+  s2d evaluate --data DATA --checkpoint runs/small/best.safetensors --start 0.85      of one person alone: later frames
+  s2d evaluate --data DATA --checkpoint runs/small/best.safetensors --protocol cross --json
   s2d evaluate --data DATA                                                              the baselines alone
 
 protocols:

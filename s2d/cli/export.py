@@ -1,7 +1,7 @@
 """Write an animator as an ONNX graph, checked against torch on a real face.
 
 examples:
-  s2d export --checkpoint runs/small/model.safetensors --format onnx --out model.onnx
+  s2d export --checkpoint runs/small/best.safetensors --format onnx --out model.onnx
   s2d export --out prior.onnx
 """
 

@@ -47,7 +47,7 @@ def warping_error(pictures: list[Image], motion: Motion) -> float:
     total, seen = 0.0, 0.0
     for t, (flow, mask) in enumerate(motion.steps):
         before, after = (picture.astype(np.float32) / np.float32(255) for picture in pictures[t : t + 2])
-        error = np.square(after - _pull(before, flow)).mean(-1)
+        error = np.square(after - pull(before, flow)).mean(-1)
         total, seen = total + float((error * mask).sum()), seen + float(mask.sum())
     return 1000 * total / seen if seen else math.nan
 
@@ -115,11 +115,11 @@ def _flow_and_mask(image: Image, before: Image) -> tuple[Flow, Mask]:
     """Flow (SIDE, SIDE, 2) from a grey picture to the one before, and 1 where it is right both ways."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     back, forth = dis.calc(image, before, None), dis.calc(before, image, None)
-    length = np.linalg.norm(back + _pull(forth, back), axis=-1).astype(np.float32)
+    length = np.linalg.norm(back + pull(forth, back), axis=-1).astype(np.float32)
     return back, (length < AGREE).astype(np.float32)
 
 
-def _pull(field: Flow, flow: Flow) -> Flow:
+def pull(field: Flow, flow: Flow) -> Flow:
     """A picture or field (H, W, C) looked up where the flow points; the border is repeated."""
     rows, columns = np.indices(flow.shape[:2], dtype=np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]

@@ -158,10 +158,11 @@ def _read_lightning(path: Path) -> _Content:
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not isinstance(settings, dict) or CONFIG not in settings:
         raise _refusal(path, "it is not a checkpoint of an animator's training")
+    check_format(content.get(VERSION), f"cannot load an animator from {path}")
     for prefix in PREFIXES:
         weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         if weights:
-            header = {"format": content.get(VERSION), "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
+            header = {"format": FORMAT, "layout": layout.NAME, "config": settings[CONFIG], "data": {}}
             return (
                 _config(path, header),
                 weights,
@@ -176,15 +177,21 @@ def _plain(given: Any) -> dict[str, str]:  # noqa: ANN401 - from a file
 
 def _config(path: Path, content: Any) -> AnimatorConfig:  # noqa: ANN401 - JSON, checked here
     """The architecture in a header as read from a file; raises S2DError when this version does not understand it."""
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        why = "it was written by another version of s2d"
-        raise S2DError(f"cannot load an animator from {path}", why, "train again, or load it with that version")
+    if not isinstance(content, dict):
+        raise _refusal(path, "its header does not describe an animator")
+    check_format(content.get("format"), f"cannot load an animator from {path}")
     if content.get("layout") != layout.NAME:
         raise _refusal(path, f"it was trained on the landmark layout {content.get('layout')!r}, not {layout.NAME}")
     config, data = content.get("config"), content.get("data")
     if not isinstance(config, dict) or not isinstance(data, dict) or not fits(config):
         raise _refusal(path, "its header does not describe an animator")
     return AnimatorConfig(**config)
+
+
+def check_format(found: object, asked: str) -> None:
+    """Raises S2DError, opening with `asked`, when weights or a checkpoint are of another FORMAT than this one."""
+    if found != FORMAT:
+        raise S2DError(asked, "it was written by another version of s2d", "train again, or use that version")
 
 
 def fits(config: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -48,6 +49,7 @@ class FaceDataModule(pl.LightningDataModule):
         val_share: float = 0.15,
         val_identities: list[str] | None = None,
         val_pairs: int = 64,
+        until: float = 1.0,
         visit: int = 32,
         window: int = 16,
         workers: int = 0,
@@ -69,6 +71,8 @@ class FaceDataModule(pl.LightningDataModule):
             val_share: share of identities held out for validation (of a single identity: of each track).
             val_identities: names of the identities to hold out instead.
             val_pairs: pairs in a validation, at most; at least one per held-out track up to that number.
+            until: share of every training track that is trained on, from its beginning; on what is left the same people
+                can be tested, with `s2d evaluate --start`.
             visit: pairs drawn from a track before the next one is read.
             window: tracks read at a time, so that a batch shows several faces; fewer when so many of the longest would
                 not fit into cache_mb, because samples go round them and each would be read anew for every sample.
@@ -87,13 +91,14 @@ class FaceDataModule(pl.LightningDataModule):
         least |= {"window": (window, 1), "workers": (workers, 0), "cache_mb": (cache_mb, 0), "seed": (seed, 0)}
         wrong = [f"{name} is {value}, not {low} or more" for name, (value, low) in least.items() if value < low]
         wrong += [] if 0 <= val_share < 1 else [f"val_share is {val_share}, not from 0 to less than 1"]
+        wrong += [] if 0 < until <= 1 else [f"until is {until}, not above 0 and at most 1"]
         wrong += _wrong_paths(self.paths, weights)
         if wrong:
             raise S2DError(self.asked, ", ".join(wrong), "change the --data options")
         self.weights, self.size, self.batch_size, self.landmarks = weights, size, batch_size, landmarks
         self.consecutive, self.pair, self.augmentation = consecutive, pair, augmentation
         self.val_share, self.val_identities, self.val_pairs = val_share, val_identities, val_pairs
-        self.visit, self.window, self.workers = visit, window, workers
+        self.until, self.visit, self.window, self.workers = until, visit, window, workers
         self.cache_mb, self.seed = cache_mb, seed
         self.split: Split | None = None
         self._known = {"samples": 0, "batches": 0}
@@ -116,7 +121,8 @@ class FaceDataModule(pl.LightningDataModule):
             raise S2DError(self.asked, why, "lower data.size or curate again")
         self.split = split_tracks(self.tracks, self.val_share, self.val_identities, self.asked)
         store = ClipStore(data, self.landmarks, self.size, self.cache_mb * MIB)
-        spans, order = self._order(self.split.train, store)
+        begun = [replace(span, stop=max(2, round(self.until * span.stop))) for span in self.split.train]
+        spans, order = self._order(begun, store)
         self.training_pairs = TrainingPairs(
             store, spans, order, self.seed, self.pair, self.augmentation, self.consecutive
         )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
-from s2d.models.checkpoint import FORMAT, PEOPLE, VERSION, People
+from s2d.models.checkpoint import FORMAT, PEOPLE, VERSION, People, check_format
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.heatmaps import part_heatmaps
 from s2d.models.losses import decay as half_cosine
@@ -216,10 +216,8 @@ class AnimatorModule(pl.LightningModule):
         self.people = People.of_plain(checkpoint.get(PEOPLE))
 
     def check_resumed(self, checkpoint: Mapping[str, Any]) -> None:
-        """Raises S2DError where a checkpoint holds another animator, or only one of the two has a discriminator."""
-        if checkpoint.get(VERSION) != FORMAT:
-            why = "its checkpoint was written by another version of s2d"
-            raise S2DError("cannot resume", why, "train again, or resume with that version")
+        """Raises S2DError where a checkpoint is of another format, or of another animator or discriminator."""
+        check_format(checkpoint.get(VERSION), "cannot resume from the checkpoint")
         theirs = checkpoint["hyper_parameters"].get("animator")
         mine = self.hparams["animator"]
         if theirs != mine:

@@ -192,6 +192,8 @@ class TrainingCLI(LightningCLI):
         if is_main_process():
             if not self.trying:
                 claim(self.run_folder)
+                if not self.resumed:  # what a run left that died before its first checkpoint
+                    self.best.path.unlink(missing_ok=True)
                 self._announce(f"training into {self.run_folder.out}")
             self._announce(self._note)
 
@@ -205,8 +207,8 @@ class TrainingCLI(LightningCLI):
         self.datamodule.setup("fit")
         self.model.people = self.datamodule.split.people  # a resumed run's is in its checkpoint
         if self.resumed:
+            self.model.check_resumed(self.resumed)  # first, as it knows of other versions
             self.datamodule.check_resumed(self.resumed.get(type(self.datamodule).__qualname__, {}))
-            self.model.check_resumed(self.resumed)
         elif self.config["init_from"]:
             begin_from(Path(self.config["init_from"]), self.model, self.datamodule)
         if self.config["compile"]:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ablation, animator
-from benchmarks.budget import Plan, leave_ends_out, pairs_for
+from benchmarks.budget import Plan, pairs_for
 from benchmarks.external import load_external
 from s2d.errors import S2DError
-from s2d.training.datamodule import FaceDataModule
 from tests.training.conftest import DatasetMaker
 
 MEAN = """
@@ -66,17 +65,6 @@ def test_a_variant_of_one_s_own(make_dataset: DatasetMaker) -> None:
     assert set(result["table"]) == {"prior", "full", "small", "truth"}
     assert result["table"]["small"]["l1"] != result["table"]["full"]["l1"]
     assert result["table"]["truth"]["flicker"] == 0
-
-
-def test_the_last_fifth_is_never_trained_on(make_dataset: DatasetMaker) -> None:
-    data = FaceDataModule(str(make_dataset(frames=20)), size=32, val_identities=["cleo"])
-    data.setup()
-    leave_ends_out(data)
-    spans = [span for part in data.training_pairs.spans for span in (part if isinstance(part, list) else [part])]
-    assert [(span.track_id, span.start, span.stop) for span in spans] == [
-        ("ann-0", 0, 16),
-        ("bob-1", 0, 16),
-    ]
 
 
 def test_pairs_end_with_the_time_and_hold_images(make_dataset: DatasetMaker) -> None:

@@ -24,6 +24,8 @@ def test_the_parts_of_a_picture_add_up_and_motion_explains_what_has_moved(moving
     assert row["moved_all"] < 0.5 * row["part_all"]
     found = limit.table({"copy": [("ann", row), ("bob", row)]})["copy"]
     assert found["face"]["l1"] == pytest.approx(row["part_face"] / row["share_face"])
+    whole = limit.table({"copy": [("ann", {**row, "share_background": 0.0})]})["copy"]
+    assert np.isnan(whole["background"]["l1"])
     assert found["all"] == {"part": pytest.approx(row["part_all"]), "moved": pytest.approx(row["moved_all"])}
 
 

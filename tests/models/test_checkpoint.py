@@ -205,7 +205,7 @@ def test_damaged_header(saved):
     [
         ({"a": torch.zeros(2)}, "not a checkpoint of an animator's training"),
         ([1, 2, 3], "not a checkpoint of an animator's training"),
-        ({"state_dict": {}, "hyper_parameters": {"animator": asdict(SMALL)}}, "no animator's weights"),
+        ({**FOREIGN, "state_dict": {}}, "no animator's weights"),
         ({"state_dict": {"net.w": torch.zeros(1)}, "hyper_parameters": {}}, "not a checkpoint of an animator's"),
         ({**FOREIGN, "hyper_parameters": {"animator": 3}}, "does not describe"),
         (FOREIGN, "do not fit"),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from s2d.landmarks import layout
 from s2d.models.losses import region
-from s2d.models.mouth import CAVITY, FULL, SKIN, draw_interior, skin_tone
+from s2d.models.mouth import CAVITY, FULL, SKIN, SOFTNESS, draw_interior, skin_tone
 from tests.models.conftest import head_turned, jaw_dropped
 
 SIZE = 128
@@ -113,11 +113,18 @@ def test_it_comes_steadily(skin: Tensor, face: Tensor):
     assert change == sorted(change)
     steps = [later - earlier for earlier, later in pairwise(change)]
     assert max(steps) < 0.45 * change[-1]
-    width = float(face[0, 54, 0] - face[0, 48, 0])
-    dark, closed = torch.zeros_like(skin), lips_closed(face)
-    half, whole = (opened(closed, share * FULL * width) for share in (0.5, 1.0))
-    deepest = [float(between_lips(draw_interior(dark, closed, lips, NEUTRAL), lips).max()) for lips in (half, whole)]
-    assert deepest[0] < 0.6 * deepest[1]
+
+
+@pytest.mark.parametrize(("opening", "share"), [(0.5, 0.5), (1.0, 1.0), (1.2, 1.0)])
+def test_it_is_drawn_in_full_from_a_certain_opening_on(skin: Tensor, face: Tensor, opening: float, share: float):
+    """How much is drawn is what black and white below it do not differ by; it fades towards the lips, too."""
+    by = opening * FULL * float(face[0, 54, 0] - face[0, 48, 0])
+    driving = opened(lips_closed(face), by)
+    black, white = (
+        draw_interior(torch.full_like(skin, value), lips_closed(face), driving, NEUTRAL) for value in (0.0, 1.0)
+    )
+    drawn = float((1 - (white - black)).max())
+    assert drawn == pytest.approx(share * min(1, opening * FULL / 2 / SOFTNESS), rel=0.1)
 
 
 def test_what_the_source_shows_of_its_mouth_stays(skin: Tensor, face: Tensor):
@@ -133,10 +140,11 @@ def test_crossed_lips_draw_nothing(skin: Tensor, face: Tensor):
     assert torch.equal(draw_interior(skin, face, opened(face, -0.1), NEUTRAL), skin)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
 @pytest.mark.parametrize("landmark", [33, 36, 48, 62, 66])
-def test_an_unknown_landmark_of_those_it_needs_draws_nothing(skin: Tensor, face: Tensor, landmark: int):
+def test_an_unknown_landmark_of_those_it_needs_draws_nothing(skin: Tensor, face: Tensor, landmark: int, value: float):
     driving, unknown = opened(face, 0.12), face.clone()
-    unknown[:, landmark] = torch.nan
+    unknown[:, landmark] = value
     assert torch.equal(draw_interior(skin, unknown, driving, NEUTRAL), skin)
     assert torch.equal(draw_interior(skin, face, opened(unknown, 0.12), NEUTRAL), skin)
 

@@ -156,6 +156,17 @@ def test_a_single_identity_is_validated_on_what_training_never_sees(make_dataset
     assert not seen & held
 
 
+@pytest.mark.parametrize("people", [("ann", "bob", "cleo"), ("ann",)])
+def test_the_ends_of_tracks_are_left_out(make_dataset: DatasetMaker, people: tuple[str, ...]):
+    """Of one person, of what is not held out; those who validate are whole."""
+    data = make_dataset(people=people, frames=20)
+    whole, begun = (ready(data, val_share=0.25, until=share) for share in (1.0, 0.8))
+    ends = [[span.stop for part in module.training_pairs.spans for span in part] for module in (whole, begun)]
+    assert ends == ([[20, 20], [16, 16]] if len(people) > 1 else [[15], [12]])
+    assert whole.split.validation == begun.split.validation
+    assert whole.identity()["tracks"] != begun.identity()["tracks"]
+
+
 def test_the_cache_is_bounded(data: Path):
     shards = open_dataset(data)
     store = ClipStore([shards], "aligned", 64, limit=1)

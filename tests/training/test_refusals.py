@@ -32,7 +32,7 @@ def test_wrong_options(data: Path, config: Path, tmp_path: Path, options: list[s
     "option",
     [
         "checkpoint_every=0", "data.visit=0", "data.window=0", "data.batch_size=0", "data.workers=-1",
-        "data.val_pairs=-1", "data.cache_mb=-1", "data.val_share=1.5", "data.augmentation.noise=-1",
+        "data.val_pairs=-1", "data.cache_mb=-1", "data.val_share=1.5", "data.until=0", "data.augmentation.noise=-1",
         "data.pair.near_share=2", "model.warmup=-1", "model.lr=-1", "model.lr=.nan", "model.ema_decay=2",
         "seed_everything=-1", "seed_everything=4294967296",
     ],

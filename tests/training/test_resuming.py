@@ -125,6 +125,13 @@ def test_the_best_validation_is_kept_and_a_resumed_run_has_to_beat_it(data: Path
     assert load_with_origin(best)[1].people == People(frozenset({"bob", "cleo"}), frozenset({"ann"}))
 
 
+def test_a_run_that_begins_again_has_no_best_of_the_one_before(data: Path, config: Path, trained: Path, tmp_path: Path):
+    (tmp_path / "best.safetensors").write_bytes((trained / "model.safetensors").read_bytes())
+    options = [f"--data.path={data}", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    assert "best_step" not in train(options, config, Run(tmp_path))
+    assert not (tmp_path / "best.safetensors").exists()
+
+
 @pytest.mark.parametrize(("step", "best"), [(1, 1), (2, 3)])
 def test_the_best_of_a_future_that_is_gone_is_forgotten(data: Path, config: Path, tmp_path: Path, step: int, best: int):
     """Killed after a validation that no checkpoint has: the run goes on from before it, and counts what comes."""
@@ -141,6 +148,6 @@ def test_a_checkpoint_of_another_version_is_not_resumed(data: Path, config: Path
     content = read_checkpoint(trained / "checkpoints" / LAST)
     content[VERSION] -= 1
     torch.save(content, tmp_path / "old.ckpt")
-    with pytest.raises(S2DError, match="cannot resume: its checkpoint was written by another version of s2d"):
+    with pytest.raises(S2DError, match="cannot resume from the checkpoint: it was written by another version of s2d"):
         train([f"--data.path={data}"], config, Run(tmp_path / "run", resume=tmp_path / "old.ckpt"))
     assert not (tmp_path / "run").exists()

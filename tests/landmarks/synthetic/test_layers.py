@@ -9,7 +9,7 @@ import skimage.data
 from s2d import geometry
 from s2d.geometry import Float32
 from s2d.landmarks.synthetic.head import Head
-from s2d.landmarks.synthetic.layers import Layers, fill, take_apart
+from s2d.landmarks.synthetic.layers import SKIN, Layers, _light, fill, take_apart
 
 SCALE = 40.0
 
@@ -68,6 +68,14 @@ def test_inside_of_the_mouth_is_dark_below_the_teeth_and_red_further_down(layers
     eyeball = at(layers, layers.inside, tuple(head.landmarks[68]))
     skin = at(layers, layers.person, tuple(head.landmarks[68]))
     np.testing.assert_allclose(eyeball[0], skin[0, :3], atol=1.0)
+
+
+def test_half_of_how_light_skin_is_and_a_quarter_of_its_tint_are_the_light_s() -> None:
+    np.testing.assert_allclose(_light(SKIN), 1)
+    np.testing.assert_allclose(_light(SKIN / 4), 0.5)
+    yellow = _light(SKIN * np.array([1.0, 1.0, 0.4]))
+    np.testing.assert_allclose(yellow, np.sqrt(0.8) * np.array([1.0625, 1.0625, 0.875]))
+    assert np.isfinite(_light(np.zeros(3))).all()
 
 
 def test_fill_keeps_what_is_known_and_invents_nothing_brighter() -> None:
