@@ -12,6 +12,9 @@ mouth_closed               opening of the lips where the driver's are closed, ov
                            where that is open
 leak                       change of jaw width over inter-ocular distance, towards the driver's: 0 none, 1 all of it
 jitter_neutral             how far landmarks that tremble by NOISE move the result, over NOISE: the neutral face's share
+
+`shape` says what `s2d.landmarks.neutral.shape_distance` of frames to a neutral face is, of one person and of two: its
+5th, 50th and 95th percentile, and the share of frames beyond what s2d.animation.advice takes for another face.
 """
 
 from __future__ import annotations
@@ -23,16 +26,19 @@ from pathlib import Path
 
 import numpy as np
 
+from s2d.animation.advice import OTHER_FACE
 from s2d.animation.driver import load_driver
 from s2d.geometry import Array, Floats
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.expression import head_pose, lid_apertures, lip_aperture, pupil_offsets
+from s2d.landmarks.neutral import neutral_face, shape_distance
 from s2d.landmarks.retarget import retarget
 
 LEAST = {"lids": 0.02, "mouth": 0.03, "pupils": 0.01, "yaw": 3.0}  # inter-ocular units, degrees
 LEAST_DIFFERENCE = 0.15  # of two faces' shape, for leakage to be seen beside expression and pose
 CLOSED, OPEN = 0.09, 0.2  # lid opening over eye width of closed and of open eyes
+EVERY = 5  # frames of a clip from one whose shape is measured to the next
 NOISE = 0.002  # inter-ocular units: what alignment leaves
 
 
@@ -48,10 +54,27 @@ def main() -> None:
 def measure(clips: dict[str, Floats]) -> dict[str, dict[str, object]]:
     """Figures of all ordered pairs of clips (T, 70, 2), by the kind of source."""
     chosen = {"first": lambda _: 0, "eyes closed": lambda p: int(_lids(p).argmin()), "mouth open": _widest_mouth}
-    return {
+    figures = {
         kind: _summary({(a, b): _pair(clips[a][choose(clips[a])], clips[b]) for a, b in permutations(clips, 2)})
         for kind, choose in chosen.items()
     }
+    neutral = {name: neutral_face(points) for name, points in clips.items()}
+    return {**figures, "shape": {"own": _shapes(clips, neutral, True), "others": _shapes(clips, neutral, False)}}
+
+
+def _shapes(clips: dict[str, Floats], neutral: dict[str, Floats], own: bool) -> dict[str, object]:
+    """How far frames are in shape from the neutral face of their own clip, or of the other clips."""
+    found = [
+        shape_distance(face, neutral[other])
+        for name, points in clips.items()
+        for other in clips
+        if (name == other) == own
+        for face in points[::EVERY]
+    ]
+    known = np.array([value for value in found if np.isfinite(value)])
+    low, middle, high = np.percentile(known, (5, 50, 95)).round(4).tolist()
+    beyond = round(float((known > OTHER_FACE).mean()), 3)
+    return {"p5": low, "p50": middle, "p95": high, "beyond": beyond, "count": len(known)}
 
 
 def _pair(source: Floats, driving: Floats) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2d import geometry, progress
+from s2d.animation.advice import advice
 from s2d.animation.ahead import SharedDetector
 from s2d.animation.driver import Driver, load_driver
 from s2d.animation.painter import Painter
@@ -20,7 +21,6 @@ from s2d.files import check_writable
 from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
-from s2d.landmarks.neutral import neutral_face, shape_distance
 from s2d.landmarks.retarget import retarget
 from s2d.models.runtime import load_runtime
 from s2d.video import VideoWriter
@@ -28,11 +28,6 @@ from s2d.video.writer import CLOCK
 
 DETECTORS = {"mesh": 2}  # instances that share the driver's frames; others take all cores or much memory each
 MIN_SIZE, MAX_SIZE = 64, 2048
-# `shape_distance` from which on "absolute" is advised against. Measured on 12 clips and 11 stills (the folder of
-# S2D_MEDIA, by mesh): of one person .012 in the median, .029 in 95 of 100 frames, .047 at most (turned far, brows
-# raised); of two people .037 in the median, .020 in the closest 5 of 100. So 3 of 100 frames of one person are beyond
-# it, and 72 of 100 of two; the rest of these have faces alike.
-OTHER_FACE = 0.03
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ def animate(
         track=driver.name,
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
         trained=trained,
-        note=_note(moving, points) if mode == "absolute" else "",
+        note=advice(moving, points, mode, detector),
     )
 
 
@@ -131,20 +126,6 @@ def _check(size: int | None, out: str | Path, face: int) -> None:
         raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
-
-
-def _note(face: SourceFace, driving: Float32) -> str:
-    """Advice, where the driver's own landmarks (T, 70, 2) seem to be of another person than the source."""
-    try:
-        apart = shape_distance(face.points, neutral_face(driving))
-    except S2DError:  # no whole face to compare with
-        return ""
-    if not apart > OTHER_FACE:
-        return ""
-    return (
-        f"the driver's face has another shape than the source's (brows, nose and eyes are {apart:.1%} of the distance "
-        "between the eyes apart), which --mode absolute forces on it; for another person, give --mode relative"
-    )
 
 
 def _ticking(times: npt.NDArray[np.float64]) -> list[float]:

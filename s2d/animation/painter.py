@@ -12,6 +12,7 @@ from s2d.animation.ahead import ahead
 from s2d.animation.paste import FADE, hold_border, share_within
 from s2d.animation.source import SourceFace
 from s2d.geometry import Float32, Image
+from s2d.models.render import Renderer
 from s2d.models.runtime import Runtime, workers
 
 BATCH = 4  # frames at a time: larger batches leave the processor's cache and are slower
@@ -25,12 +26,13 @@ class Painter:
         """With `hold` motion dies away towards the border of the crop, to be laid back into the photo."""
         self.face, self.model = face, model
         self._whole, self._side = geometry.Crop(0, 0, face.size), model.config.size
-        self._full = picture_tensor(face.image)
+        full = picture_tensor(face.image)
         share = share_within(face.photo, face.crop, self._side, FADE) if hold else None
         self._share = None if share is None else torch.from_numpy(share)
-        small = self._full if face.size == self._side else picture_tensor(self._whole.image(face.image, self._side))
+        small = full if face.size == self._side else picture_tensor(self._whole.image(face.image, self._side))
         with torch.inference_mode():
-            self._encoded = model.encode_source(small, self._normalised(face.points[None]))
+            self._encoded = model.encode_source(small, self._small(face.points[None]))
+            self._renderer = Renderer(full, normalised(face.points[None], face.size))
 
     def frames(self, points: Float32) -> Iterator[Image]:
         """The source (size, size, 3) moved to each of the landmarks (T, 70, 2), in pixels of its crop."""
@@ -42,13 +44,14 @@ class Painter:
     def paint(self, points: Float32) -> Image:
         """The same for a few landmarks at once: (B, 70, 2) -> (B, size, size, 3)."""
         with torch.inference_mode():
-            output = self.model.drive(self._encoded, self._normalised(points))
-            held = output if self._share is None else hold_border(output, self._share)
-            images = self.model.render(self._full, held)
+            moved = self.model.drive(self._encoded, self._small(points))
+            held = moved if self._share is None else hold_border(moved, self._share)
+            images = self._renderer(held, normalised(points, self.face.size))
             pictures: Image = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return pictures
 
-    def _normalised(self, points: Float32) -> torch.Tensor:
+    def _small(self, points: Float32) -> torch.Tensor:
+        """Points in pixels of the face's crop, normalised in the model's picture of it."""
         return normalised(self._whole.points(points, self._side), self._side)
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from s2d.geometry import Crop, Float32, Image
-from s2d.models.animator import AnimatorOutput
-from s2d.models.candidates import identity_grid
+from s2d.models.runtime import Motion
 
 FADE = 0.16  # of the square's side; motion grows over it from nothing to its whole. The face begins at 0.1 to 0.3
 MIX = 0.05  # of the side; where the result takes over from the photo
@@ -51,12 +50,10 @@ def _ramp(size: int, start: float, stop: float, width: float) -> Float32:
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
-def hold_border(output: AnimatorOutput, share: torch.Tensor) -> AnimatorOutput:
+def hold_border(output: Motion, share: torch.Tensor) -> Motion:
     """The same motion and painting, each pixel's reduced to its `share` (S, S)."""
-    side = len(share)
-    still = identity_grid(side, side, output.grid)
-    grid = still + (output.grid - still) * share[..., None]
-    return output._replace(grid=grid, image=output.warped + (output.image - output.warped) * share)
+    smooth = output.smooth * share[..., None]
+    return output._replace(smooth=smooth, painted=output.painted * share, sheets=output.sheets * share)
 
 
 class Paste:

@@ -28,6 +28,8 @@ class SourceFace:
     """(H, W, 3) what `image` was cut from."""
     crop: Crop
     """Where in `photo`."""
+    score: float = 1.0
+    """The detector's, that it is a face."""
 
     @property
     def size(self) -> int:
@@ -49,7 +51,7 @@ def load_source(
     found = _chosen(detector.detect([photo])[0], face, f"cannot animate {path}")
     crop = crop_for(found.box[None])
     side = size or max(64, min(MAX_PASTED if whole else MAX_SIZE, crop.side - (0 if whole else crop.side % 2)))
-    return SourceFace(crop.image(photo, side), crop.points(found.points, side), photo, crop)
+    return SourceFace(crop.image(photo, side), crop.points(found.points, side), photo, crop, found.score)
 
 
 def _chosen(faces: list[Face], number: int, asked: str) -> Face:

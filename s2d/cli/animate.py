@@ -6,8 +6,8 @@ examples:
   s2d animate --source face.jpg --driving DATASET --track ID --checkpoint runs/tiny/best.safetensors --out moving.mp4
   s2d animate --source face.jpg --driving mine.npy --fps 30 --out moving.mp4
 
-A .csv or .npy file of landmarks is as for `s2d jitter --landmarks` (see its help), in pixels of any picture. It drives
-as it is, without alignment, which needs the picture; frames without a face are bridged.
+A .csv or .npy file of landmarks is as for `s2d jitter --landmarks` (see its help), in pixels of any picture. It is not
+smoothed: alignment needs the pictures; frames without a face are bridged. Its motion is carried over like a video's.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ says how many it knows. Without these, a published test or validation split is u
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from s2d.cli.arguments import at_least
 from s2d.evaluation import PROTOCOLS
-from s2d.wording import first_few
+from s2d.wording import counted, first_few
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +36,8 @@ MEANT = {
 }
 APART = "Compare methods within a table: the clips of one group may move more than those of another."
 STARS = (
-    "* best method; copy (the source as it is) and truth (the detector's own error on the true frames) are no methods."
+    "* best methods, none where all are alike; copy (the source as it is) and truth (the detector's own error on the "
+    "true frames) are no methods, and what is within the truth's own error is alike."
 )
 
 
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
         sheets=Path(args.sheets) if args.sheets else None,
     )
     result = evaluate(args.data, args.checkpoint, args.protocol, options)
-    notes = [why if name == "checkpoint" else f"{name} is missing: {why}" for name, why in result["notes"].items()]
+    notes = [why if name == "checkpoint" else f"left out: {name}, {why}" for name, why in result["notes"].items()]
     emit(_with_meanings(result), [*_tables(result), *notes], args.json)
 
 
@@ -104,21 +105,33 @@ def _with_meanings(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tables(result: Mapping[str, Any]) -> list[Table | str]:
     named, size = f"{result['data']}, protocol {result['protocol']}", f"{result['size']} px"
-    title = f"{named}: {result['tracks']} tracks, {len(result['identities'])} identities, {size}"
+    tracks, people = counted(result["tracks"], "track", "tracks"), _people(result["identities"])
+    title = f"{named}: {tracks}, {people}, {size}"
     if "groups" in result:
-        return [_group(named, size, name, group) for name, group in result["groups"].items()] + [APART, STARS]
+        shown = {name for group in result["groups"].values() for name in _measured(group["methods"])}
+        tables = [_group(named, size, name, group, shown) for name, group in result["groups"].items()]
+        return [*tables, APART, STARS]
     if "methods" in result:
         return [_table(title, result["methods"]), STARS]
     return [*(_table(f"{title}\nretargeting {mode}", methods) for mode, methods in result["modes"].items()), STARS]
 
 
-def _group(named: str, size: str, name: str, group: Mapping[str, Any]) -> Table | str:
+def _group(named: str, size: str, name: str, group: Mapping[str, Any], shown: set[str]) -> Table:
     who = group["identities"]
-    return _table(f"{named}: {len(who)} identities, {size}\n{MEANT[name]}: {first_few(who)}", group["methods"])
+    return _table(f"{named}: {_people(who)}, {size}\n{MEANT[name]}: {first_few(who)}", group["methods"], shown)
 
 
-def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A row per figure, a column per method, the best of a row starred."""
+def _people(identities: Sequence[str]) -> str:
+    return counted(len(identities), "identity", "identities")
+
+
+def _measured(methods: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Names of the figures that any method has."""
+    return {name for figures in methods.values() for name, value in figures.items() if _mean(value) is not None}
+
+
+def _table(title: str, methods: Mapping[str, Mapping[str, Any]], shown: set[str] | None = None) -> Table:
+    """A row per figure, those in `shown` or all that were measured; a column per method; the best of a row starred."""
     from s2d.cli.output import table
     from s2d.evaluation.figures import FIGURES, best
 
@@ -126,7 +139,7 @@ def _table(title: str, methods: Mapping[str, Mapping[str, Any]]) -> Table:
     for name, figure in FIGURES.items():
         values = {method: _mean(figures.get(name)) for method, figures in methods.items()}
         known = {method: value for method, value in values.items() if value is not None}
-        if known:
+        if name in (_measured(methods) if shown is None else shown):
             winners = best(name, known)
             cells = [
                 "-" if value is None else f"{'*' * (method in winners)}{value:.3g}" for method, value in values.items()

@@ -32,7 +32,7 @@ from s2d.training import LOGGERS, packaged_configs
 
 RUNS = Path("runs")
 DEFAULT_CONFIG = "tiny"
-BEATEN_BELOW = 0.9995  # of a rival's error: from here on the table shows a change of 0.0 %
+CLEARLY_BELOW = 0.98  # of a rival's error: less of a gain comes and goes from one validation to the next
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help=f"packaged configuration, of {names}, or a YAML file (default: {DEFAULT_CONFIG})",
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder for logs, checkpoints, weights (runs/NAME)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder for logs, checkpoints, weights (runs/NAME, or runs/NAME-2 where that holds a run)",
+    )
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="CKPT", help="go on from the run's last checkpoint, or from this one"
     )
@@ -99,8 +104,11 @@ def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
 
     config = args.config or DEFAULT_CONFIG
     announce = None if args.quiet else _say
-    out = args.out or _free_folder(RUNS / Path(config).stem)
+    usual = RUNS / Path(config).stem
+    out = args.out or _free_folder(usual)
     if args.resume is None:
+        if announce and out not in (args.out, usual):
+            announce(f"{usual} holds another run, so this one goes to {out} (--out chooses, --resume goes on)")
         return config, Run(out, args.logger, announce=announce)
     checkpoint = find_checkpoint(out, args.resume)
     own = checkpoint.parent.parent / CONFIG
@@ -141,7 +149,7 @@ def _report(result: dict[str, Any]) -> list[Any]:
 
 def _better_before(result: Mapping[str, Any]) -> list[str]:
     """Where training went past its best."""
-    if not result.get("best_val_l1", math.inf) < BEATEN_BELOW * result["val_l1"]:
+    if not result.get("best_val_l1", math.inf) < CLEARLY_BELOW * result["val_l1"]:
         return []
     return [f"best validation L1 {result['best_val_l1']:.4f} at step {result['best_step']}: {result['best_weights']}"]
 
@@ -154,14 +162,26 @@ def verdict(result: Mapping[str, Any]) -> str | None:
     end, rivals = result["val_l1"], {"the prior": result["val_l1_prior"], "the source as it is": result["val_l1_copy"]}
     if not result["weights"] or not all(math.isfinite(value) for value in (end, *rivals.values())):
         return None
-    where = result["validated_on"] + ("," if "," in result["validated_on"] else "")
-    beaten = {name: end < BEATEN_BELOW * value for name, value in rivals.items()}
-    if all(beaten.values()):
-        return f"On {where} the animator beats the prior and the source as it is."
-    lost = [name for name, won in beaten.items() if not won]
+    where = _where(result)
+    lost = [name for name, value in rivals.items() if not end < value]
+    close = [name for name, value in rivals.items() if CLEARLY_BELOW * value <= end < value]
     remedy = "train longer (--resume, a larger --trainer.max_steps) or on more people"
     meanwhile = "; until then animate without --checkpoint, by the prior" if "the prior" in lost else ""
-    return f"On {where} the animator does not beat {' nor '.join(lost)}: {remedy}{meanwhile}."
+    if lost:
+        return f"On {where} the animator does not beat {' nor '.join(lost)}: {remedy}{meanwhile}."
+    if close:
+        gain = 1 - end / rivals[close[0]]
+        return f"On {where} the animator is {gain:.1%} better than {close[0]}, which may be chance: {remedy}."
+    return f"On {where} the animator beats the prior and the source as it is."
+
+
+def _where(result: Mapping[str, Any]) -> str:
+    """On whom was validated, in words."""
+    held_out = result["held_out"]
+    if len(held_out) == 1:
+        return f"one held-out identity ({held_out[0]})"
+    on: str = result["validated_on"]
+    return f"{on}," if "," in on else on
 
 
 def _change(before: float | None, now: float) -> str | None:

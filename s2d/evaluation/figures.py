@@ -57,15 +57,18 @@ TRIVIAL = ("truth", "copy")  # methods that are no achievement: the truth itself
 
 
 def best(name: str, values: Mapping[str, float]) -> list[str]:
-    """Of values by method, those nearest to the figure's aim, as far as three digits tell; never a TRIVIAL one.
+    """Of values by method, those nearest to the figure's aim, as far as three digits tell; none where all are alike.
+
+    Never a TRIVIAL one. Nothing is nearer than the truth, whose distance from the aim is the detector's own error.
 
     >>> best("psnr", {"copy": 30.0, "mls": 20.0, "tps": 25.0}), best("acceleration_ratio", {"a": 0.5, "b": 1.2})
     (['tps'], ['b'])
+    >>> best("akd", {"truth": 1.5, "a": 1.2, "b": 1.4, "c": 1.7}), best("missed", {"a": 0.0, "b": 0.0})
+    (['a', 'b'], [])
     """
     aim = FIGURES[name].aim
-    off = {
-        method: float(f"{-value if aim == MOST else abs(value - aim):.3g}")
-        for method, value in values.items()
-        if method not in TRIVIAL
-    }
-    return [method for method, value in off.items() if value == min(off.values())]
+    off = {method: -value if aim == MOST else abs(value - aim) for method, value in values.items()}
+    noise = off.get("truth", -MOST)
+    rivals = {method: float(f"{max(value, noise):.3g}") for method, value in off.items() if method not in TRIVIAL}
+    nearest = [method for method, value in rivals.items() if value == min(rivals.values())]
+    return nearest if len(nearest) < len(rivals) or len(rivals) == 1 else []

@@ -17,8 +17,8 @@ from s2d.evaluation.footage import Clip
 from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models.animator import Animator
-from s2d.models.blocks import resize, warp
-from s2d.models.candidates import head_similarity, identity_grid
+from s2d.models.blocks import identity_grid, resize, warp
+from s2d.models.faces import head_similarity
 from s2d.models.prior import prior_warp
 
 BATCH = 16  # frames at a time

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from s2d.models.candidates import face_radius
+from s2d.models.blocks import smoothstep
+from s2d.models.faces import face_radius
 from s2d.models.losses import EYES, MOUTH, region
-from s2d.models.prior import head_polygon, signed_distance, smoothstep
+from s2d.models.prior import head_polygon, signed_distance
 
 REACH = 0.06  # normalised: the soft edge of every region, and how far eyes and mouth reach around their landmarks
 CLEAR = 0.5  # in face radii: hair, ears and neck lie within this of the face and are neither face nor background

@@ -15,7 +15,7 @@ from s2d.evaluation.footage import Clip
 from s2d.geometry import Image
 from s2d.images import write_image
 from s2d.models.animator import Animator
-from s2d.models.candidates import identity_grid
+from s2d.models.blocks import identity_grid
 
 GAP = 2  # white pixels between pictures
 TITLE = 14  # pixels for the names above the columns

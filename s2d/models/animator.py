@@ -16,12 +16,13 @@ from torch.nn import functional as F
 from s2d.errors import S2DError
 from s2d.landmarks import layout
 from s2d.models import motion
-from s2d.models.blocks import GROUP, resize, warp
-from s2d.models.candidates import COUNT, identity_grid
+from s2d.models.blocks import GROUP, identity_grid, resize, warp
+from s2d.models.candidates import COUNT
 from s2d.models.generator import Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
-from s2d.models.mouth import draw_interior, skin_tone
-from s2d.models.prior import blend, motion_prior
+from s2d.models.interior import skin_colour
+from s2d.models.prior import blend, motion_prior, sheet_share
+from s2d.models.sheets import draw
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class EncodedSource(NamedTuple):
     """(B, 70, 2) normalised."""
     heatmaps: Tensor
     """(B, 11, s, s) on the motion network's grid."""
-    tone: Tensor
-    """(B, 2) of the face, for what is drawn inside the mouth."""
+    skin: Tensor
+    """(B, 3) its colour, for what is drawn inside the mouth."""
     features: list[Tensor]
     """The encoder's, from full resolution down."""
 
@@ -99,8 +100,8 @@ class EncodedSource(NamedTuple):
         if self.image.shape[0] == count:
             return self
         fields = (*self[:-1], *self.features)
-        image, points, heatmaps, tone, *features = (field.expand(count, *field.shape[1:]) for field in fields)
-        return EncodedSource(image, points, heatmaps, tone, features)
+        image, points, heatmaps, skin, *features = (field.expand(count, *field.shape[1:]) for field in fields)
+        return EncodedSource(image, points, heatmaps, skin, features)
 
 
 class AnimatorOutput(NamedTuple):
@@ -116,6 +117,14 @@ class AnimatorOutput(NamedTuple):
     """(B, K, S, S) how much each candidate counts; they sum to 1. Candidate 0 is the background."""
     prior_masks: Tensor
     """(B, K, S, S) the same before the network spoke."""
+    painted: Tensor
+    """(B, 3, S, S) what the generator adds."""
+    smooth: Tensor
+    """(B, S, S, 2) the displacement of the grid without that of lids and lips."""
+    head: Tensor
+    """(B, S, S, 2) the displacement of the head, likewise, that lids and lips are worked out beside."""
+    sheets: Tensor
+    """(B, 1, S, S) how much lids and lips count."""
     occlusion: Tensor
     """(B, 1, S, S) 1 where the warped source is trusted, 0 where the generator paints."""
 
@@ -152,7 +161,7 @@ class Animator(nn.Module):
         points = self._seen(points)
         side = self.config.size // self.config.motion_stride
         heatmaps = part_heatmaps(points, side, side, self.config.heatmap_sigma)
-        return EncodedSource(source, points, heatmaps, skin_tone(source, points), self.encoder(source))
+        return EncodedSource(source, points, heatmaps, skin_colour(source, points), self.encoder(source))
 
     def drive(self, encoded: EncodedSource, driving_points: Tensor) -> AnimatorOutput:
         """Animate an encoded source; one source may serve a whole batch of driving landmarks."""
@@ -170,13 +179,16 @@ class Animator(nn.Module):
         masks = (prior.logits + logits * self.config.masks).softmax(dim=1)
         residual = residual.permute(0, 2, 3, 1) * self.config.residual
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
+        sheets = sheet_share(masks) * self.config.prior
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
-        grid = identity_grid(size, size, displacement) + displacement
-        warped = warp(encoded.image, grid)
-        drawn = draw_interior(warped, encoded.points, driving_points, encoded.tone) if self.config.prior else warped
+        still = identity_grid(size, size, displacement)
+        warped = warp(encoded.image, still + displacement)
+        drawn = draw(warped, encoded.points, driving_points, encoded.skin, sheets, still)
         correction = self.decoder(_visible(encoded.features, displacement, occlusion), drawn, heatmaps)
-        image = drawn + (1 - occlusion) * correction
-        return AnimatorOutput(image, warped, grid, masks, prior_masks, occlusion)
+        painted = (1 - occlusion) * correction
+        smooth = displacement - sheets[:, 0, ..., None] * prior.sheets
+        grid, image = still + displacement, drawn + painted
+        return AnimatorOutput(image, warped, grid, masks, prior_masks, painted, smooth, prior.head, sheets, occlusion)
 
     def _seen(self, points: Tensor) -> Tensor:
         """The landmarks that the animator may look at."""
@@ -198,37 +210,10 @@ class Animator(nn.Module):
         update: motion.MotionUpdate = self.motion(moved, resize(masks, side, side), *drawn)
         return update
 
-    def render(self, source: Tensor, output: AnimatorOutput) -> Tensor:
-        """Apply the motion found at size S to the source at any size: (B or 1, 3, H, W) -> (B, 3, H, W) in [0, 1]."""
-        return render(source, output.image, output.warped, output.grid)
-
-
-def render(source: Tensor, image: Tensor, warped: Tensor, grid: Tensor) -> Tensor:
-    """The three outputs of these names applied to the source at any size: (B or 1, 3, H, W) -> (B, 3, H, W) in [0, 1].
-
-    `source` shows the same square as the image the outputs were made from. Pixel centres of both resolutions are half
-    a pixel inside that square, so displacements are rescaled from centre-to-centre units of one to the other.
-    """
-    height, width = source.shape[-2:]
-    size = grid.shape[1]
-    displacement = grid - identity_grid(size, size, grid)
-    scale = [(size - 1) / size * length / (length - 1) for length in (width, height)]
-    fine = _upsample(displacement.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)
-    sampled = identity_grid(height, width, fine) + fine * fine.new_tensor(scale)
-    correction = _upsample(image - warped, height, width)
-    return (warp(source.expand(len(sampled), -1, -1, -1), sampled) + correction).clamp(0, 1)
-
 
 def _check(name: str, tensor: Tensor, wanted: tuple[int, ...]) -> None:
     if tensor.shape != wanted:
         raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, not {wanted}")
-
-
-def _upsample(field: Tensor, height: int, width: int) -> Tensor:
-    """Resample (B, C, h, w) as pictures of the same square are resampled: by pixel area, not by corner nodes."""
-    if field.shape[-2:] == (height, width):
-        return field
-    return F.interpolate(field, (height, width), mode="bilinear", align_corners=False)
 
 
 def _visible(features: list[Tensor], displacement: Tensor, occlusion: Tensor) -> list[Tensor]:

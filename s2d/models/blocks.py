@@ -79,3 +79,16 @@ def warp(images: Tensor, grid: Tensor) -> Tensor:
     with torch.autocast(images.device.type, enabled=False):
         images = full_precision(images)
         return F.grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=True)
+
+
+def smoothstep(x: Tensor) -> Tensor:
+    """0 below 0, 1 above 1, 3 x^2 - 2 x^3 between; its steepest slope is 1.5."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def identity_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """The nodes (height, width, 2) of a normalised grid, as `grid_sample(align_corners=True)` counts them."""
+    x = torch.linspace(-1, 1, width, dtype=like.dtype, device=like.device)
+    y = torch.linspace(-1, 1, height, dtype=like.dtype, device=like.device)
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)

@@ -7,15 +7,18 @@ standing still, exactly, in any precision. Points are (B, 70, 2) normalised, NaN
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
-from s2d.models.blocks import resize
+from s2d.models.blocks import identity_grid, resize
+from s2d.models.faces import face_radius, head_similarity, scale_of
 from s2d.models.heatmaps import gaussian_field
-from s2d.models.lids import lid_motion, opened
+from s2d.models.lids import with_open_lids
+from s2d.models.sheets import sheet_motion
 from s2d.models.skull import skull_outline
 
 CANDIDATES = (
@@ -50,52 +53,35 @@ RBF_RIDGE = 0.05
 NEWTON_STEPS = 19  # one more than needed, see solve_by_products
 
 
-def identity_grid(height: int, width: int, like: Tensor) -> Tensor:
-    """The nodes (height, width, 2) of a normalised grid, as `grid_sample(align_corners=True)` counts them."""
-    x = torch.linspace(-1, 1, width, dtype=like.dtype, device=like.device)
-    y = torch.linspace(-1, 1, height, dtype=like.dtype, device=like.device)
-    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
+class Candidates(NamedTuple):
+    """On a grid of (h, w) nodes over the driving frame."""
+
+    displacement: Tensor
+    """(B, K, h, w, 2) of all candidates of `CANDIDATES`."""
+    head: Tensor
+    """(B, h, w, 2) of the head without lids and lips."""
+    sheets: Tensor
+    """(B, h, w, 2) what these add, to the candidates head and skull."""
 
 
-def face_radius(points: Tensor) -> Tensor:
-    """Root mean square distance of the 68 contour landmarks from their mean: (B, 70, 2) -> (B,)."""
-    contour, known = _contour(points)
-    count = known.sum(-1).clamp(min=1)
-    mean = contour.sum(-2) / count[:, None]
-    squared = ((contour - mean[:, None]) ** 2).sum(-1) * known
-    return (squared.sum(-1) / count).clamp(min=1e-6).sqrt()
-
-
-def _contour(points: Tensor) -> tuple[Tensor, Tensor]:
-    """The 68 contour landmarks with zeros where one is not known, and where they are known."""
-    contour = points[:, : len(layout.CONTOUR_68)]
-    known = torch.isfinite(contour).all(-1)
-    return torch.where(known[..., None], contour, 0.0), known
-
-
-def candidate_displacements(source: Tensor, driving: Tensor, height: int, width: int) -> Tensor:
-    """All candidates of `CANDIDATES` on a grid: (B, K, height, width, 2).
+def candidate_displacements(source: Tensor, driving: Tensor, height: int, width: int) -> Candidates:
+    """All candidates on a grid of (height, width).
 
     Head and skull are `landmark_motion`, without and with the outline of the skull (skull.py): long hair that lies on
-    shoulders stays, short hair turns with the head.
+    shoulders stays, short hair turns with the head. To both, lids and lips (sheets.py) are added.
     """
     grid = identity_grid(height, width, driving)
     similarity = head_similarity(source, driving)
     rigid = _displacement(similarity, grid)
     nothing = driving.new_zeros(driving.shape[0], 0, 2)
-    scale = torch.linalg.vector_norm(similarity[:, :, 0], dim=-1)
-    awake, lids = opened(source, driving, scale), lid_motion(source, driving, scale, grid)
-    head = landmark_motion(source, awake, nothing, nothing, height, width) + lids
-    skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width) + lids
+    awake = with_open_lids(source, driving, scale_of(similarity))
+    head = landmark_motion(source, awake, nothing, nothing, height, width)
+    skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
+    sheets = sheet_motion(source, driving, head, grid)
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
-    pupils = [_pupil_displacement(source, driving, similarity, pupil, rigid, head) for pupil in PUPILS]
-    return torch.stack([torch.zeros_like(rigid), rigid, head, skull, *parts, *pupils], dim=1)
-
-
-def head_similarity(source: Tensor, driving: Tensor) -> Tensor:
-    """The similarity (B, 2, 3) from the driving face to the source face, by least squares over 68 landmarks."""
-    contour = slice(0, len(layout.CONTOUR_68))
-    return similarity_fit(driving[:, contour], source[:, contour])
+    pupils = [_pupil_displacement(source, driving, similarity, pupil, rigid, head + sheets) for pupil in PUPILS]
+    moving = [torch.zeros_like(rigid), rigid, head + sheets, skull + sheets, *parts, *pupils]
+    return Candidates(torch.stack(moving, dim=1), head, sheets)
 
 
 def landmark_motion(
@@ -158,7 +144,7 @@ def _anchors(points: Tensor) -> Tensor:
     The lids' landmarks lie further apart than the lids move; without the middles a closing lid would be a zigzag.
     """
     starts, ends = (list(side) for side in zip(*LID_MIDPOINTS, strict=True))
-    return torch.cat([points[:, : len(layout.CONTOUR_68)], (points[:, starts] + points[:, ends]) / 2], dim=1)
+    return torch.cat([points[:, : layout.PARTS["inner_lips"][0]], (points[:, starts] + points[:, ends]) / 2], dim=1)
 
 
 def fit_rbf(centres: Tensor, values: Tensor, known: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,10 @@
 """An animator as one ONNX graph, checked against torch on a real face before the file appears.
 
 Inputs: `source` (1, 3, S, S) in [0, 1], `source_points` (1, 70, 2) and `driving_points` (B, 70, 2), both normalised,
-NaN where not known. Outputs: `image`, `warped` (B, 3, S, S) and `grid` (B, S, S, 2) of AnimatorOutput, from which
-`render` makes pictures of any size. B is free. One graph holds everything, so that a single file is enough; s2d cuts it
-in two when it loads it (stages.py), so that the source is encoded once.
+NaN where not known. Outputs: `image` (B, 3, S, S), and what render.py makes pictures of any size from, as in
+AnimatorOutput: `painted` (B, 3, S, S), `smooth` and `head` (B, S, S, 2), `sheets` (B, 1, S, S). B is free. One graph
+holds everything, so that a single file is enough; s2d cuts it in two when it loads it (stages.py), so that the source
+is encoded once.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class _Outputs(nn.Module):
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> Motion:
         output = self.model(source, source_points, driving_points)
-        return Motion(output.image, output.warped, output.grid)
+        return Motion(*(getattr(output, name) for name in OUTPUTS))
 
 
 def _bare(graph: Any) -> Any:  # noqa: ANN401 - a protobuf message

@@ -1,79 +1,129 @@
-"""Lids: each slides over the eyeball and takes its own skin along, until they meet.
+"""Lids: sheets of skin that slide over an eyeball, which stays where it is, until they meet.
 
 A smooth field through the landmarks cannot close an eye: where the lids meet, the motion of the upper and that of the
 lower one contradict each other, and their mean leaves the eye open. So the smooth field is given lids as open as the
-source's, and the way from the driving lids to these follows here: along every line across the eye, piecewise linear,
-with a jump where the lids touch.
+source's, and the way from the driving lids to these follows here, with a jump at the edge of each lid.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
-from s2d.models.frame import Frame
+from s2d.models.axes import Axes, Gap, known
+from s2d.models.blocks import smoothstep
 
 UPPER, LOWER = (1, 2), (5, 4)  # of an eye's six landmarks, from the first corner to the second
-REACH = 0.5  # eye widths above and below the lids over which skin is drawn along: about as far as the brow
-MOST = 0.8  # of that reach that a lid may move: more would squeeze the skin to nothing
-SPARE = 0.3  # of the way that lids close by, how much further each goes: landmarks lie within the eye, off its edge
+REACH = 0.3  # eye widths of skin above and below an open eye that is stretched to cover it
+BEYOND = 0.15  # eye widths that an eye goes on beyond the landmarks of its corners
+MARGIN = 0.1  # eye widths outside the source's lids, where the skin begins that covers an eye: landmarks lie within
+EDGE = 0.15  # share of an eye, at either end, over which that begins
+LASHES, LASH_WIDTH = 0.5, 0.06  # share of light that the lashes of a closed lid take, and their width, in eye widths
 
 
-def opened(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
+class _Eye(NamedTuple):
+    """One eye at places along and across the driver's, all in the driver's eye widths, (B, N) each."""
+
+    axes: Axes
+    u: Tensor
+    gap: Gap
+    """Between the driver's lids."""
+    upper_end: Tensor
+    lower_end: Tensor
+    """Where the source's lids are, on the driver's face."""
+    closed: Tensor
+    """(B, 1) the share of the source's opening that the driver has not."""
+    known: Tensor
+    """(B,)."""
+
+    @property
+    def spare(self) -> Tensor:
+        """How far outside the source's lids the skin comes from that covers the eye."""
+        along = (self.u + BEYOND) / (1 + 2 * BEYOND)
+        return MARGIN * self.closed * smoothstep(torch.minimum(along, 1 - along) / EDGE)
+
+
+def with_open_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
     """The driving landmarks (B, 70, 2) with lids as open as the source's; eyes that are not known stay as they are.
 
     scale (B,): size of the source's face over the driver's.
     """
     points = list(driving.unbind(1))
     for eye in layout.EYES:
-        known = _known(source, driving, eye)[:, None]
-        mine, theirs = _frame(driving, eye), _frame(source, eye)
-        along, across = theirs.local(source[:, list(eye)].nan_to_num())
+        there = known(source, driving, list(eye))[:, None]
+        mine, theirs = _axes(driving, eye), _axes(source, eye)
+        along, across = theirs.local(source[:, list(eye)].nan_to_num(0.0, 0.0, 0.0))
         for k in (*UPPER, *LOWER):
             place = mine.place(along[:, k], across[:, k] * theirs.width / (scale * mine.width))
-            points[eye[k]] = torch.where(known, place, driving[:, eye[k]])
+            points[eye[k]] = torch.where(there, place, driving[:, eye[k]])
     return torch.stack(points, dim=1)
 
 
-def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor) -> Tensor:
-    """What is to be added to the displacement from `opened` landmarks to the source: grid (h, w, 2) -> (B, h, w, 2).
+def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, softness: float) -> Tensor:
+    """What is to be added to the displacement from landmarks `with_open_lids` to the source, on grid (h, w, 2).
 
-    Zero outside the eyes' own columns, and where an eye is not known.
+    Returns (B, h, w, 2). Lids end within `softness`, normalised: a pixel. Zero outside the eyes' own columns, and where
+    an eye is not known.
     """
-    moves = [_eye_motion(source, driving, scale, grid, eye) for eye in layout.EYES]
-    return moves[0] + moves[1]
+    right, left = (
+        _motion(_eye(source, driving, scale, grid, eye), _axes(source, eye), scale, grid, softness)
+        for eye in layout.EYES
+    )
+    return right + left
 
 
-def _eye_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, eye: tuple[int, ...]) -> Tensor:
-    known = _known(source, driving, eye)
-    mine, theirs = _frame(driving, eye), _frame(source, eye)
-    u, v = mine.local(grid.reshape(1, -1, 2))
-    upper, lower = _lids(mine, driving, eye, u)
-    middle = (upper + lower) / 2  # lids that cross in the landmarks touch in the picture
-    upper, lower = torch.minimum(upper, middle), torch.maximum(lower, middle)
-    larger = theirs.width / (scale * mine.width)  # the source's eye, on the driver's face, beside the driver's
-    upper_end, lower_end = (larger[:, None] * lid for lid in _lids(theirs, source, eye, u))
-    spare = SPARE * (lower_end - upper_end - lower + upper).clamp(min=0)
-    up = (upper_end - spare - upper).clamp(-MOST * REACH, MOST * REACH)
-    down = (lower_end + spare - lower).clamp(-MOST * REACH, MOST * REACH)
-    above = up * (1 - (upper - v) / REACH).clamp(0, 1)
-    below = down * (1 - (v - lower) / REACH).clamp(0, 1)
+def draw_lashes(image: Tensor, source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor) -> Tensor:
+    """The image (B, 3, h, w) on `grid`, darker along upper lids that have closed: the skin brings no lashes with it."""
+    for eye in layout.EYES:
+        at = _eye(source, driving, scale, grid, eye)
+        within = smoothstep(at.u * (1 - at.u) / 0.1)
+        line = torch.exp(-(((at.gap.v - at.gap.upper) / LASH_WIDTH) ** 2))
+        shade = torch.where(at.known[:, None], LASHES * at.closed * within * line, 0.0)
+        image = image * (1 - shade.reshape(source.shape[0], 1, *grid.shape[:2]))
+    return image
+
+
+def _motion(eye: _Eye, theirs: Axes, scale: Tensor, grid: Tensor, softness: float) -> Tensor:
+    v, upper, lower = eye.gap
+    up, down = eye.upper_end - eye.spare - upper, eye.lower_end + eye.spare - lower
+    above = up * (1 - (upper - v) / (REACH + (-up).clamp(min=0))).clamp(0, 1)
+    below = down * (1 - (v - lower) / (REACH + down.clamp(min=0))).clamp(0, 1)
+    wider_up, wider_down = (eye.upper_end - upper).clamp(min=0), (eye.lower_end - lower).clamp(max=0)
     inside = ((v - upper) / (lower - upper).clamp(min=1e-6)).clamp(0, 1)
-    move = torch.where(v <= upper, above, torch.where(v >= lower, below, up + (down - up) * inside))
-    move = torch.where(known[:, None], move * (scale * mine.width)[:, None], 0.0)
-    return (move[..., None] * theirs.across[:, None]).reshape(-1, *grid.shape)
+    eyeball = wider_up + (wider_down - wider_up) * inside  # stretched where the eye opens further than the source's
+    move = eye.gap.choose(above, eyeball, below, softness / eye.axes.width[:, None])
+    move = torch.where(eye.known[:, None], move * (scale * eye.axes.width)[:, None], 0.0)
+    return (move[..., None] * theirs.across[:, None]).reshape(scale.shape[0], *grid.shape)
 
 
-def _lids(frame: Frame, points: Tensor, eye: tuple[int, ...], u: Tensor) -> tuple[Tensor, Tensor]:
+def _eye(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, eye: tuple[int, ...]) -> _Eye:
+    mine, theirs = _axes(driving, eye), _axes(source, eye)
+    u, v = mine.local(grid.reshape(1, -1, 2))
+    gap = Gap.between(v, *_lids(mine, driving, eye, u))
+    larger = (theirs.width / (scale * mine.width))[:, None]  # the source's eye, on the driver's face, by the driver's
+    here, there = _aperture(mine, driving, eye), _aperture(theirs, source, eye) * larger
+    closed = (1 - here / there.clamp(min=1e-6)).clamp(0, 1)
+    upper_end, lower_end = (larger * lid for lid in _lids(theirs, source, eye, u, BEYOND * closed))
+    return _Eye(mine, u, gap, upper_end, lower_end, closed, known(source, driving, list(eye)))
+
+
+def _aperture(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
+    """(B, 1) mean distance between the lids, in eye widths."""
+    upper, lower = (axes.local(points[:, [eye[k] for k in lid]].nan_to_num(0.0, 0.0, 0.0))[1] for lid in (UPPER, LOWER))
+    return (lower - upper).mean(-1, keepdim=True)
+
+
+def _lids(
+    axes: Axes, points: Tensor, eye: tuple[int, ...], u: Tensor, beyond: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Where the upper and the lower lid are across, at places u (B, N) along the eye: (B, N) each; 0 beyond corners."""
-    upper, lower = (frame.edge(points[:, [eye[k] for k in (0, *lid, 3)]].nan_to_num(), u) for lid in (UPPER, LOWER))
+    edges = (points[:, [eye[k] for k in (0, *lid, 3)]].nan_to_num(0.0, 0.0, 0.0) for lid in (UPPER, LOWER))
+    upper, lower = (axes.edge(edge, u, beyond) for edge in edges)
     return upper, lower
 
 
-def _known(source: Tensor, driving: Tensor, eye: tuple[int, ...]) -> Tensor:
-    return torch.isfinite(source[:, list(eye)] + driving[:, list(eye)]).all(-1).all(-1)
-
-
-def _frame(points: Tensor, eye: tuple[int, ...]) -> Frame:
-    return Frame.between(points[:, eye[0]].nan_to_num(), points[:, eye[3]].nan_to_num())
+def _axes(points: Tensor, eye: tuple[int, ...]) -> Axes:
+    return Axes.between(points[:, eye[0]].nan_to_num(0.0, 0.0, 0.0), points[:, eye[3]].nan_to_num(0.0, 0.0, 0.0))

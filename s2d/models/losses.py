@@ -13,10 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.landmarks import layout
-from s2d.models.blocks import warp
-from s2d.models.candidates import identity_grid
+from s2d.models.blocks import identity_grid, smoothstep, warp
 from s2d.models.heatmaps import full_precision
-from s2d.models.prior import signed_distance, smoothstep
+from s2d.models.prior import signed_distance
 
 EYES: tuple[tuple[int, ...], ...] = layout.EYES
 MOUTH: tuple[tuple[int, ...], ...] = (layout.PARTS["outer_lips"],)

@@ -15,9 +15,12 @@ from torch import Tensor
 from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models import candidates as c
-from s2d.models.blocks import resize, warp
+from s2d.models.axes import known
+from s2d.models.blocks import identity_grid, resize, smoothstep, warp
+from s2d.models.faces import face_radius, head_similarity
 from s2d.models.heatmaps import full_precision
-from s2d.models.mouth import draw_interior, skin_tone
+from s2d.models.interior import skin_colour
+from s2d.models.sheets import draw
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
 FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
@@ -26,9 +29,9 @@ NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits kee
 BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
 HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of three equal thirds of a face
-IRIS, RING = 0.20, 0.25  # in eye widths: radius of an iris, and of the ring around it over which its motion fades
-LID_SOFTNESS = 0.18  # in eye widths: half an open eye, or an iris that leaves the lids' motion folds the picture
-CLOSED, OPEN = 0.10, 0.20  # aperture over eye width below which a lid hides the pupil, and from which it does not
+IRIS, RING = 0.25, 0.25  # in eye widths: radius of an iris, and of the ring around it over which its motion fades
+LID_SOFTNESS = 0.02  # in eye widths: half an open eye, or an iris that leaves the lids' motion folds the picture
+CLOSED, OPEN = 0.05, 0.1  # aperture over eye width below which a lid hides the pupil, and from which it does not
 
 
 class Prior(NamedTuple):
@@ -38,6 +41,10 @@ class Prior(NamedTuple):
     """(B, K, h, w, 2) candidate displacements, source position minus driving position, normalised."""
     logits: Tensor
     """(B, K, h, w) log-probabilities of the candidates."""
+    head: Tensor
+    """(B, h, w, 2) displacement of the head without lids and lips."""
+    sheets: Tensor
+    """(B, h, w, 2) what lids and lips add to the candidates head and skull."""
 
     @property
     def masks(self) -> Tensor:
@@ -52,19 +59,27 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
     """
     source, driving = full_precision(source_points), full_precision(driving_points)
     with torch.autocast(driving.device.type, enabled=False):
-        displacement = c.candidate_displacements(source, driving, height, width)
-        head = head_probability(driving, c.head_similarity(source, driving), height, width)
-        gates = [_pupil_gate(source, driving, displacement[:, k], side) for side, k in enumerate(_PUPIL_CANDIDATES)]
-        return Prior(displacement, _probabilities(driving, head, gates).log())
+        moving = c.candidate_displacements(source, driving, height, width)
+        head = head_probability(driving, head_similarity(source, driving), height, width)
+        pupils = [moving.displacement[:, k] for k in _PUPIL_CANDIDATES]
+        gates = [_pupil_gate(source, driving, displacement, side) for side, displacement in enumerate(pupils)]
+        logits = _probabilities(driving, head, gates).log()
+        return Prior(moving.displacement, logits, moving.head, moving.sheets)
 
 
 def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
-    """The source (B, 3, H, W) moved by the prior alone, with the mouth's inside: what an untrained animator gives."""
+    """The source (B, 3, H, W) moved by the prior alone, with lashes and mouths: what an untrained animator gives."""
     height, width = source.shape[-2:]
     prior = motion_prior(source_points, driving_points, height, width)
     displacement = blend(prior.displacement, prior.masks)
-    moved = warp(source, c.identity_grid(height, width, displacement) + displacement)
-    return draw_interior(moved, source_points, driving_points, skin_tone(source, source_points))
+    grid = identity_grid(height, width, displacement)
+    skin, share = skin_colour(source, source_points), sheet_share(prior.masks)
+    return draw(warp(source, grid + displacement), source_points, driving_points, skin, share, grid)
+
+
+def sheet_share(masks: Tensor) -> Tensor:
+    """How much lids and lips count, by masks (B, K, h, w) of the candidates that have them: (B, 1, h, w)."""
+    return masks[:, [c.HEAD, c.SKULL]].sum(1, keepdim=True)
 
 
 def blend(displacement: Tensor, masks: Tensor) -> Tensor:
@@ -92,8 +107,8 @@ def _near(points: Tensor, part: tuple[int, ...], height: int, width: int) -> Ten
     own = points[:, list(part)]
     known = torch.isfinite(own).all(-1).any(1)
     centre = _mean(own)
-    sigma = 0.5 * c.face_radius(points)[:, None, None]
-    squared = ((c.identity_grid(height, width, points) - centre[:, None, None]) ** 2).sum(-1)
+    sigma = 0.5 * face_radius(points)[:, None, None]
+    squared = ((identity_grid(height, width, points) - centre[:, None, None]) ** 2).sum(-1)
     return torch.exp(-0.5 * squared / sigma**2) * known[:, None, None]
 
 
@@ -105,7 +120,7 @@ def head_probability(driving: Tensor, similarity: Tensor, height: int, width: in
     """
     polygon = head_polygon(driving)
     motion = (apply(similarity, polygon) - polygon).norm(dim=-1).amax(-1)
-    border = BORDER * c.face_radius(driving) + STRETCH * motion
+    border = BORDER * face_radius(driving) + STRETCH * motion
     distance = resize(signed_distance(polygon, DISTANCE_GRID, DISTANCE_GRID)[:, None], height, width)[:, 0]
     inside = 1 - smoothstep(distance / border[:, None, None])
     return FLOOR + (1 - 2 * FLOOR) * inside
@@ -133,18 +148,12 @@ def _mean(points: Tensor) -> Tensor:
     return torch.where(known, points, 0.0).sum(1) / known.sum(1).clamp(min=1)
 
 
-def smoothstep(x: Tensor) -> Tensor:
-    """0 below 0, 1 above 1, 3 x^2 - 2 x^3 between; its steepest slope is 1.5."""
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
-
-
 def signed_distance(polygon: Tensor, height: int, width: int) -> Tensor:
     """Distance of the nodes of a normalised grid from polygons (B, N, 2), negative inside: (B, height, width).
 
     Inside is where the even-odd rule says so.
     """
-    x, y = (axis[None, None] for axis in c.identity_grid(height, width, polygon).unbind(-1))
+    x, y = (axis[None, None] for axis in identity_grid(height, width, polygon).unbind(-1))
     start_x, start_y = polygon[:, :, None, None].unbind(-1)
     edge_x, edge_y = (polygon.roll(-1, dims=1) - polygon)[:, :, None, None].unbind(-1)
     offset_x, offset_y = x[:, :, :1] - start_x, y[..., :1] - start_y
@@ -165,13 +174,13 @@ def _pupil_gate(source: Tensor, driving: Tensor, displacement: Tensor, side: int
     Returns (B, h, w) in [0, 1]; all zero where a pupil or an eye is not known. A closed lid wins over any gaze.
     """
     needed = [*layout.EYES[side], c.PUPILS[side]]
-    known = torch.isfinite(source[:, needed] + driving[:, needed]).all(-1).all(-1)
+    both = known(source, driving, needed)
     source, driving = source.nan_to_num(), driving.nan_to_num()
-    grid = c.identity_grid(displacement.shape[1], displacement.shape[2], driving).expand_as(displacement)
+    grid = identity_grid(displacement.shape[1], displacement.shape[2], driving).expand_as(displacement)
     here = _between_lids(driving, grid, side)
     there = _between_lids(source, grid + displacement, side)
     near = _near_pupil(driving, grid, side)
-    return torch.where(known[:, None, None], here * there * near, 0.0)
+    return torch.where(both[:, None, None], here * there * near, 0.0)
 
 
 def _near_pupil(driving: Tensor, grid: Tensor, side: int) -> Tensor:

@@ -15,28 +15,32 @@ from torch import Tensor
 from s2d.errors import S2DError
 from s2d.geometry import Floats as Array
 from s2d.landmarks import layout
-from s2d.models.animator import UNTRAINED, Animator, AnimatorConfig, render
+from s2d.models.animator import UNTRAINED, Animator, AnimatorConfig
 from s2d.models.checkpoint import fits, load_animator
 from s2d.models.stages import split
 
 KEY = "s2d"  # the one key of the graph's metadata
-FORMAT = 2  # of inputs, outputs and header, which describes the architecture
+FORMAT = 3  # of inputs, outputs and header, which describes the architecture
 INPUTS = ["source", "source_points", "driving_points"]
-OUTPUTS = ["image", "warped", "grid"]
+OUTPUTS = ["image", "painted", "smooth", "head", "sheets"]
 WORKERS = 2  # frames animated at a time: that costs less than sharing each frame among as many threads
 DAMAGED = "it is damaged or no ONNX file"
 _REMEDY = "give a file of s2d export"
 
 
 class Motion(NamedTuple):
-    """The part of AnimatorOutput that makes a picture."""
+    """The part of AnimatorOutput that makes a picture, of the animator's size or (render.py) of any."""
 
     image: Tensor
     """(B, 3, S, S)."""
-    warped: Tensor
+    painted: Tensor
     """(B, 3, S, S)."""
-    grid: Tensor
+    smooth: Tensor
     """(B, S, S, 2)."""
+    head: Tensor
+    """(B, S, S, 2)."""
+    sheets: Tensor
+    """(B, 1, S, S)."""
 
 
 class Runtime(Protocol):
@@ -49,11 +53,7 @@ class Runtime(Protocol):
         ...
 
     def drive(self, encoded: Any, driving_points: Tensor) -> Any:  # noqa: ANN401 - each runtime's own
-        """What `render` needs for landmarks (B, 70, 2)."""
-        ...
-
-    def render(self, source: Tensor, output: Any) -> Tensor:  # noqa: ANN401 - each runtime's own
-        """Pictures (B, 3, H, W) in [0, 1] from the source at any size."""
+        """What a Renderer needs (a MovedFace of render.py) for landmarks (B, 70, 2)."""
         ...
 
 
@@ -94,13 +94,9 @@ class OnnxAnimator:
         values = {**encoded, INPUTS[2]: np.ascontiguousarray(driving_points.numpy())}
         return Motion(*map(torch.from_numpy, self._driving.run(OUTPUTS, values)))
 
-    def render(self, source: Tensor, output: Motion) -> Tensor:
-        """As Animator's."""
-        return render(source, *output)
-
 
 def workers(runtime: Runtime) -> int:
-    """Threads in which `drive` and `render` of this runtime are best called at the same time."""
+    """Threads in which frames are best made at the same time with this runtime."""
     return runtime.workers if isinstance(runtime, OnnxAnimator) else 1  # torch itself shares a frame among its threads
 
 

@@ -57,7 +57,7 @@ def test_header_says_what_it_is(folder: Path):
 
 
 def test_is_one_graph_with_a_free_number_of_frames(folder: Path):
-    """For others who run the file: three inputs, the outputs of AnimatorOutput, any number of driving frames."""
+    """For others who run the file: three inputs, the outputs of Motion, any number of driving frames."""
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     assert [value.name for value in session.get_inputs()] == INPUTS
@@ -66,7 +66,7 @@ def test_is_one_graph_with_a_free_number_of_frames(folder: Path):
     given = example(load_source(folder / "photo.png", make_detector(), model.config.size))
     driving = given.driving[[0, 1, 2, 1, 0]]
     values = (tensor.numpy() for tensor in (given.source, given.points, driving))
-    image, _, _ = session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
+    image, *_ = session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
     with torch.inference_mode():
         right = model(given.source, given.points, driving).image
     assert abs(image - right.numpy()).max() <= TOLERANCE

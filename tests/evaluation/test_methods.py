@@ -12,7 +12,7 @@ from s2d.evaluation import methods
 from s2d.evaluation.footage import Clip
 from s2d.evaluation.methods import BASELINES, Scene
 from s2d.geometry_torch import apply, similarity_fit
-from s2d.models.candidates import identity_grid
+from s2d.models.blocks import identity_grid
 from tests.models.conftest import MOTIONS, draw_face
 
 SIZE = 65

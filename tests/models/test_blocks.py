@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from s2d.models.blocks import ConvBlock, SpadeBlock, initialise, resize, warp, zero
-from s2d.models.candidates import identity_grid
+from s2d.models.blocks import ConvBlock, SpadeBlock, identity_grid, initialise, resize, warp, zero
 
 
 def test_warp_by_one_pixel_takes_the_neighbour():

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
-from s2d.models.candidates import HEAD, SKULL, candidate_displacements, head_similarity, identity_grid
-from s2d.models.lids import lid_motion, opened
+from s2d.models.blocks import identity_grid
+from s2d.models.candidates import HEAD, SKULL, candidate_displacements
+from s2d.models.faces import head_similarity
+from s2d.models.lids import BEYOND, LASHES, MARGIN, draw_lashes, lid_motion, with_open_lids
 
 SIZE = 257
 ONE = torch.ones(1)
@@ -30,7 +32,7 @@ def lids_at(points: Tensor, openness: float) -> Tensor:
 def eyeball_seen(points: Tensor, driving: Tensor, candidate: int) -> float:
     """Area of the picture that shows what lies between the source's lids, over that area of the source."""
     grid = identity_grid(SIZE, SIZE, points)
-    shown = grid + candidate_displacements(points, driving, SIZE, SIZE)[0, candidate]
+    shown = grid + candidate_displacements(points, driving, SIZE, SIZE).displacement[0, candidate]
     return float(_between(points, shown).sum() / _between(points, grid).sum())
 
 
@@ -48,7 +50,7 @@ def test_the_eye_closes_steadily_and_wholly(face: Tensor, candidate: int):
     seen = [eyeball_seen(face, lids_at(face, o), candidate) for o in (1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0)]
     assert seen == sorted(seen, reverse=True)
     assert seen[0] == pytest.approx(1, abs=0.02)
-    assert seen[3] == pytest.approx(0.4 / (1 + 0.6 * 0.6), abs=0.04)  # the skin that covers it shows the lid's own way
+    assert seen[3] == pytest.approx(0.4, abs=0.06)  # the eyeball stays and is covered: it is not squeezed
     assert seen[-1] < 0.08
 
 
@@ -57,22 +59,47 @@ def test_lids_that_have_crossed_touch(face: Tensor):
 
 
 def test_the_landmarks_of_the_lids_come_from_beyond_the_sources_lids(face: Tensor):
-    """At a driving lid landmark the picture shows the source's, and somewhat more skin the more the eye closes."""
+    """Where the driving lids are the picture shows the source's, and skin from further out the more the eye closes."""
+    lids = [37, 38, 40, 41]
+    width = float(face[0, 39, 0] - face[0, 36, 0])
+    for openness in (0.9, 0.5, 0.0):
+        driving = lids_at(face, openness)
+        torch.testing.assert_close(with_open_lids(face, driving, ONE)[0, lids], face[0, lids], atol=1e-5, rtol=0)
+        outside = 0.001 * torch.tensor([[0.0, -1], [0.0, -1], [0.0, 1], [0.0, 1]])  # on the skin's side of the edge
+        grid = (driving[0, lids] + outside)[None]
+        reached = (grid + lid_motion(face, driving, ONE, grid, 1e-6)[0])[0]
+        beyond = (reached - face[0, lids])[:, 1] * torch.tensor([-1.0, -1, 1, 1])
+        torch.testing.assert_close(beyond, torch.full((4,), (1 - openness) * MARGIN * width), atol=4e-3, rtol=0)
+
+
+def test_the_eyeball_stays_behind_lids_that_close(face: Tensor):
     driving = lids_at(face, 0.5)
-    grid = driving[0, [37, 38, 40, 41]][None]
-    smooth = opened(face, driving, ONE)[0, [37, 38, 40, 41]]
-    torch.testing.assert_close(smooth, face[0, [37, 38, 40, 41]], atol=1e-5, rtol=0)
-    reached = grid + lid_motion(face, driving, ONE, grid)[0]
-    torch.testing.assert_close(reached[0], lids_at(face, 1.3)[0, [37, 38, 40, 41]], atol=2e-3, rtol=0)
+    middle = face[:, layout.RIGHT_PUPIL][None]
+    torch.testing.assert_close(lid_motion(face, driving, ONE, middle, 1e-6)[0], torch.zeros(1, 1, 2))
+    assert lid_motion(face, lids_at(face, 1.5), ONE, driving[:, 37:38], 1e-6)[0].abs().max() > 0.003  # wider: stretched
+
+
+def test_lashes_darken_the_edge_of_a_closed_lid_alone(face: Tensor):
+    grid, white = identity_grid(SIZE, SIZE, face), torch.ones(1, 3, SIZE, SIZE)
+    assert torch.equal(draw_lashes(white, face, face, ONE, grid), white)
+    driving = lids_at(face, 0.0)
+    dark = (1 - draw_lashes(white, face, driving, ONE, grid))[0, 0]
+    assert dark.max() == pytest.approx(LASHES, abs=0.02)
+    where = grid[dark > 0.05]
+    lids = driving[0, [37, 38, 43, 44]]
+    assert torch.cdist(where, lids).amin(1).max() < 0.06
+    assert (where[:, 0] < 0).any()
+    assert (where[:, 0] > 0).any()
 
 
 def test_open_eyes_and_the_rest_of_the_face_do_not_move(face: Tensor):
     grid = identity_grid(SIZE, SIZE, face)
-    assert lid_motion(face, face, ONE, grid).abs().max() == 0
-    moved = lid_motion(face, lids_at(face, 0.2), ONE, grid)[0].norm(dim=-1) > 0
+    assert lid_motion(face, face, ONE, grid, 1e-6).abs().max() < 1e-6
+    moved = lid_motion(face, lids_at(face, 0.2), ONE, grid, 1e-6)[0].norm(dim=-1) > 1e-6
     x = grid[..., 0][moved]
     eyes = [face[0, list(layout.PARTS[name]), 0] for name in ("right_eye", "left_eye")]
-    within = torch.stack([(x >= eye.min() - 1e-5) & (x <= eye.max() + 1e-5) for eye in eyes]).any(0)
+    reach = BEYOND * float(eyes[0].max() - eyes[0].min()) + 1e-5
+    within = torch.stack([(x >= eye.min() - reach) & (x <= eye.max() + reach) for eye in eyes]).any(0)
     assert moved.any()
     assert within.all()
 
@@ -92,7 +119,17 @@ def test_an_eye_that_is_not_known_stays_as_it_is(face: Tensor):
     driving[:, 38] = torch.nan
     grid = identity_grid(SIZE, SIZE, face)
     right = grid[..., 0] < face[0, 27, 0]
-    moved = lid_motion(face, driving, ONE, grid)[0]
+    moved = lid_motion(face, driving, ONE, grid, 1e-6)[0]
     assert moved[right].abs().max() == 0
     assert moved[~right].abs().max() > 0.01
-    torch.testing.assert_close(opened(face, driving, ONE)[:, 36:42], driving[:, 36:42], equal_nan=True)
+    torch.testing.assert_close(with_open_lids(face, driving, ONE)[:, 36:42], driving[:, 36:42], equal_nan=True)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_lashes_of_an_eye_that_is_not_known_are_not_drawn(face: Tensor, value: float):
+    driving, grid, white = lids_at(face, 0.0), identity_grid(SIZE, SIZE, face), torch.ones(1, 3, SIZE, SIZE)
+    driving[:, 38] = value
+    drawn = draw_lashes(white, face, driving, ONE, grid)
+    right = grid[..., 0] < face[0, 27, 0]
+    assert (drawn[..., right] == 1).all()
+    assert drawn[..., ~right].min() < 0.8

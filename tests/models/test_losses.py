@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from s2d.models import losses
-from s2d.models.candidates import identity_grid
+from s2d.models.blocks import identity_grid
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from s2d.errors import S2DError
 from s2d.models import losses
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
-from s2d.models.candidates import identity_grid
+from s2d.models.blocks import identity_grid
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.heatmaps import part_heatmaps
 from s2d.training.objective import LossWeights, Objective

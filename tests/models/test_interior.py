@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
+from s2d.models import interior
+from s2d.models.blocks import identity_grid
+from s2d.models.interior import FULL, SOFTNESS, skin_colour
 from s2d.models.losses import region
-from s2d.models.mouth import CAVITY, FULL, SKIN, SOFTNESS, draw_interior, skin_tone
 from tests.models.conftest import head_turned, jaw_dropped
 
 SIZE = 128
-NEUTRAL = torch.ones(1, 2)  # the tone of SKIN
+SKIN = (0.80, 0.65, 0.57)
 Motions = dict[str, Callable[..., Tensor]]
 
 
@@ -23,6 +25,12 @@ Motions = dict[str, Callable[..., Tensor]]
 def skin() -> Tensor:
     """A picture of nothing but skin."""
     return torch.tensor(SKIN)[None, :, None, None].expand(1, 3, SIZE, SIZE).clone()
+
+
+def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: tuple[float, ...] = SKIN) -> Tensor:
+    """On the picture's own grid."""
+    grid = identity_grid(*image.shape[-2:], source)
+    return interior.draw_interior(image, source, driving, torch.tensor([skin]), grid)
 
 
 def opened(face: Tensor, by: float) -> Tensor:
@@ -45,13 +53,17 @@ def lips_closed(face: Tensor) -> Tensor:
     return moved
 
 
-def test_there_are_teeth_above_and_the_dark_below(skin: Tensor, face: Tensor):
-    driving = opened(face, 0.12)
+def test_there_are_teeth_above_the_dark_below_and_the_tongue_before_the_lower_lip(skin: Tensor, face: Tensor):
+    driving = opened(face, 0.16)
     black = torch.zeros_like(skin)
-    column = between_lips(draw_interior(black, lips_closed(face), driving, NEUTRAL), driving).mean(0)
-    assert 0 < column.argmax() < len(column) / 2
-    assert column.max() > 1.2 * sum(CAVITY) / 3
-    assert column[round(0.7 * len(column))] == pytest.approx(sum(CAVITY) / 3, abs=1e-3)
+    column = between_lips(draw_interior(black, lips_closed(face), driving), driving)
+    light = column.mean(0)
+    assert 0 < light.argmax() < len(light) / 2
+    darkest = int(light[light.argmax() : -3].argmin()) + int(light.argmax())
+    assert light.max() > 2 * light[darkest]
+    tongue = column[:, -4]
+    assert tongue.mean() > 1.2 * light[darkest]
+    assert tongue[0] > 1.5 * tongue[2]
 
 
 def test_a_round_mouth_hides_its_teeth(skin: Tensor, face: Tensor):
@@ -61,22 +73,22 @@ def test_a_round_mouth_hides_its_teeth(skin: Tensor, face: Tensor):
     lightest = []
     for opening in (0.25, 0.4, 0.6):
         driving = opened(lips_closed(face), opening * width)
-        lightest.append(float(between_lips(draw_interior(black, lips_closed(face), driving, NEUTRAL), driving).max()))
+        lightest.append(float(between_lips(draw_interior(black, lips_closed(face), driving), driving).max()))
     assert lightest == sorted(lightest, reverse=True)
-    assert lightest[0] > 1.3 * lightest[2]
+    assert lightest[0] > 1.2 * lightest[2]
 
 
 def test_it_is_drawn_between_the_lips_alone(skin: Tensor, face: Tensor):
     driving = opened(face, 0.12)
-    changed = (draw_interior(skin, face, driving, NEUTRAL) != skin).any(1, keepdim=True)
-    within = region(driving, (layout.PARTS["inner_lips"],), SIZE, SIZE, 1e-6) > 0
+    changed = (draw_interior(skin, face, driving) != skin).any(1, keepdim=True)
+    within = region(driving, (layout.PARTS["inner_lips"],), SIZE, SIZE, 0.02) > 0  # edges are curves
     assert changed.any()
     assert not (changed & ~within).any()
 
 
 @pytest.mark.parametrize("motion", ["a shift", "a tilt", "a step back", "raised brows", "closed eyes", "a gaze"])
 def test_a_mouth_that_does_not_open_is_left_alone(skin: Tensor, face: Tensor, motions: Motions, motion: str):
-    drawn = draw_interior(skin, face, motions[motion](face), NEUTRAL)
+    drawn = draw_interior(skin, face, motions[motion](face))
     torch.testing.assert_close(drawn, skin, atol=1e-3, rtol=0)
 
 
@@ -84,11 +96,11 @@ def test_a_mouth_that_does_not_open_is_left_alone(skin: Tensor, face: Tensor, mo
 def test_a_head_that_turns_opens_no_mouth(skin: Tensor, face: Tensor, degrees: float):
     """Nor does it close one: mouths are narrower, lips are as far apart."""
     ajar = jaw_dropped(face, 0.12)
-    drawn = draw_interior(skin, ajar, head_turned(ajar, degrees), NEUTRAL)
+    drawn = draw_interior(skin, ajar, head_turned(ajar, degrees))
     assert (drawn - skin).abs().max() < 0.02
     little, much = jaw_dropped(face, 0.03), jaw_dropped(face, 0.12)
-    turning = (draw_interior(skin, head_turned(little, degrees), much, NEUTRAL) - skin).abs().sum()
-    assert turning == pytest.approx(float((draw_interior(skin, little, much, NEUTRAL) - skin).abs().sum()), rel=0.15)
+    turning = (draw_interior(skin, head_turned(little, degrees), much) - skin).abs().sum()
+    assert turning == pytest.approx(float((draw_interior(skin, little, much) - skin).abs().sum()), rel=0.15)
 
 
 def test_lips_that_pucker_open_no_mouth(skin: Tensor, face: Tensor):
@@ -96,17 +108,17 @@ def test_lips_that_pucker_open_no_mouth(skin: Tensor, face: Tensor):
     puckered = ajar.clone()
     middle = ajar[:, 62:63, 0]
     puckered[:, 48:68, 0] = middle + 0.6 * (ajar[:, 48:68, 0] - middle)
-    torch.testing.assert_close(draw_interior(skin, ajar, puckered, NEUTRAL), skin, atol=1e-3, rtol=0)
+    torch.testing.assert_close(draw_interior(skin, ajar, puckered), skin, atol=1e-3, rtol=0)
 
 
 def test_a_mouth_that_closes_is_left_alone(skin: Tensor, face: Tensor):
-    assert torch.equal(draw_interior(skin, opened(face, 0.12), face, NEUTRAL), skin)
+    assert torch.equal(draw_interior(skin, opened(face, 0.12), face), skin)
 
 
 def test_it_comes_steadily(skin: Tensor, face: Tensor):
     """More of it with every step that the mouth opens: nothing pops up."""
     change = [
-        float((draw_interior(skin, face, opened(face, by), NEUTRAL) - skin).abs().sum())
+        float((draw_interior(skin, face, opened(face, by)) - skin).abs().sum())
         for by in (0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
     ]
     assert change[0] == 0
@@ -116,13 +128,12 @@ def test_it_comes_steadily(skin: Tensor, face: Tensor):
 
 
 @pytest.mark.parametrize(("opening", "share"), [(0.5, 0.5), (1.0, 1.0), (1.2, 1.0)])
-def test_it_is_drawn_in_full_from_a_certain_opening_on(skin: Tensor, face: Tensor, opening: float, share: float):
+def test_it_is_drawn_in_full_from_a_certain_opening_on(face: Tensor, opening: float, share: float):
     """How much is drawn is what black and white below it do not differ by; it fades towards the lips, too."""
     by = opening * FULL * float(face[0, 54, 0] - face[0, 48, 0])
     driving = opened(lips_closed(face), by)
-    black, white = (
-        draw_interior(torch.full_like(skin, value), lips_closed(face), driving, NEUTRAL) for value in (0.0, 1.0)
-    )
+    pictures = (torch.full((1, 3, 512, 512), value) for value in (0.0, 1.0))
+    black, white = (draw_interior(picture, lips_closed(face), driving) for picture in pictures)
     drawn = float((1 - (white - black)).max())
     assert drawn == pytest.approx(share * min(1, opening * FULL / 2 / SOFTNESS), rel=0.1)
 
@@ -130,47 +141,55 @@ def test_it_is_drawn_in_full_from_a_certain_opening_on(skin: Tensor, face: Tenso
 def test_what_the_source_shows_of_its_mouth_stays(skin: Tensor, face: Tensor):
     """From half open to open less is drawn than from closed."""
     closed, half = (
-        (draw_interior(skin, source, opened(face, 0.12), NEUTRAL) - skin).abs().sum()
-        for source in (face, opened(face, 0.08))
+        (draw_interior(skin, source, opened(face, 0.12)) - skin).abs().sum() for source in (face, opened(face, 0.08))
     )
     assert half < 0.4 * closed
 
 
 def test_crossed_lips_draw_nothing(skin: Tensor, face: Tensor):
-    assert torch.equal(draw_interior(skin, face, opened(face, -0.1), NEUTRAL), skin)
+    assert torch.equal(draw_interior(skin, face, opened(face, -0.1)), skin)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-@pytest.mark.parametrize("landmark", [33, 36, 48, 62, 66])
+@pytest.mark.parametrize("landmark", [33, 36, 48, 57, 62, 66])
 def test_an_unknown_landmark_of_those_it_needs_draws_nothing(skin: Tensor, face: Tensor, landmark: int, value: float):
     driving, unknown = opened(face, 0.12), face.clone()
     unknown[:, landmark] = value
-    assert torch.equal(draw_interior(skin, unknown, driving, NEUTRAL), skin)
-    assert torch.equal(draw_interior(skin, face, opened(unknown, 0.12), NEUTRAL), skin)
+    assert torch.equal(draw_interior(skin, unknown, driving), skin)
+    assert torch.equal(draw_interior(skin, face, opened(unknown, 0.12)), skin)
 
 
 def test_a_landmark_that_it_does_not_need_may_be_unknown(skin: Tensor, face: Tensor):
     driving = opened(face, 0.12)
-    drawn = draw_interior(skin, face, driving, NEUTRAL)
-    driving[:, 57] = torch.nan
-    assert torch.equal(draw_interior(skin, face, driving, NEUTRAL), drawn)
+    drawn = draw_interior(skin, face, driving)
+    driving[:, 8] = torch.nan
+    assert torch.equal(draw_interior(skin, face, driving), drawn)
 
 
-def test_the_tone_is_that_of_the_face(skin: Tensor, face: Tensor):
-    torch.testing.assert_close(skin_tone(skin, face), NEUTRAL, atol=1e-4, rtol=0)
-    darker = skin_tone(skin / 4, face)
-    torch.testing.assert_close(darker, torch.tensor([[0.5, 1.0]]), atol=1e-3, rtol=0)
-    grey = skin_tone(skin.mean(1, keepdim=True).expand_as(skin), face)
-    assert grey[0, 1] == 0
-    drawn = draw_interior(torch.full_like(skin, 0.5), face, opened(face, 0.12), grey)
-    torch.testing.assert_close(drawn, drawn.mean(1, keepdim=True).expand_as(drawn), atol=1e-6, rtol=0)
+def test_colours_are_those_of_the_face(skin: Tensor, face: Tensor):
+    """Teeth and flesh in a grey picture are grey, in a dark one darker, though less than the skin is."""
+    torch.testing.assert_close(skin_colour(skin, face), torch.tensor([SKIN]), atol=1e-4, rtol=0)
+    driving, black = opened(lips_closed(face), 0.16), torch.zeros_like(skin)
+    light, dark, grey = (
+        between_lips(draw_interior(black, lips_closed(face), driving, colour), driving)
+        for colour in (SKIN, (0.2, 0.1625, 0.1425), (0.6, 0.6, 0.6))
+    )
+    torch.testing.assert_close(dark, light / 2)
+    torch.testing.assert_close(grey, grey.mean(0).expand_as(grey))
+    assert (light[0] > light[2] + 0.02)[2:-2].all()
 
 
-def test_a_face_without_a_nose_has_a_tone(skin: Tensor, face: Tensor):
+def test_a_face_without_a_nose_has_a_colour(skin: Tensor, face: Tensor):
     face[:, [*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"]]] = torch.nan
-    assert torch.isfinite(skin_tone(skin, face)).all()
+    assert torch.isfinite(skin_colour(skin, face)).all()
 
 
-def test_a_nose_beyond_the_picture_has_the_tone_of_the_skin_next_to_it(skin: Tensor, face: Tensor):
+def test_a_nose_beyond_the_picture_has_the_colour_of_the_skin_next_to_it(skin: Tensor, face: Tensor):
     away = 0.4 * face + torch.tensor([1.3, 0.0])
-    torch.testing.assert_close(skin_tone(skin, away), NEUTRAL, atol=1e-3, rtol=0)
+    torch.testing.assert_close(skin_colour(skin, away), torch.tensor([SKIN]), atol=1e-3, rtol=0)
+
+
+def test_a_black_face_gets_no_nan(skin: Tensor, face: Tensor):
+    black = torch.zeros_like(skin)
+    drawn = draw_interior(black, lips_closed(face), opened(face, 0.12), (0.0, 0.0, 0.0))
+    assert torch.isfinite(drawn).all()

@@ -1,0 +1,60 @@
+"""What may be wrong with an animation, for the user: of a source or a driver that it cannot do well by."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s2d.animation.source import SourceFace
+from s2d.errors import S2DError
+from s2d.geometry import Float32, Floats
+from s2d.landmarks import layout
+from s2d.landmarks.neutral import neutral_face, shape_distance
+
+# `shape_distance` from which on "absolute" is advised against: few frames of one person are beyond it, most of two are
+# (benchmarks/retarget.py, `shape`)
+OTHER_FACE = 0.03
+OPEN_MOUTH = 0.25  # of its width, from which on a source's mouth closes badly: detectors lay wide lips too near
+SHUT_EYE = 0.1  # of its width: there is no eyeball to show
+SURE = 0.99  # score of `mesh`; a monkey's is .976, that of portraits and paintings .997 and above
+
+
+def advice(source: SourceFace, driving: Float32, mode: str, detector: str) -> str:
+    """One line on a source moved to driving landmarks (T, 70, 2) in pixels of its crop; empty where all is well."""
+    unsure = detector == "mesh" and source.score < SURE
+    notes = [f"this may be no human face: its score is {source.score:.2f}"] if unsure else []
+    notes += [*_of_source(source.points), *([_of_shape(source.points, driving)] if mode == "absolute" else [])]
+    return "; ".join(filter(None, notes))
+
+
+def _of_source(face: Floats) -> list[str]:
+    found = []
+    corners = layout.PARTS["outer_lips"][0], layout.PARTS["outer_lips"][6]
+    if float(layout.aperture(face, layout.INNER_LIP_PAIRS)) > OPEN_MOUTH * _length(face, *corners):
+        found.append("the source's mouth is wide open and may not close wholly: a photo with closed lips does better")
+    lids = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
+    shut = [
+        float(layout.aperture(face, pairs)) < SHUT_EYE * _length(face, eye[0], eye[3])
+        for pairs, eye in zip(lids, layout.EYES, strict=True)
+    ]
+    if any(shut):
+        eyes = "eyes are" if all(shut) else "one eye is"
+        found.append(f"the source's {eyes} shut and will not open: a photo with open eyes does better")
+    return found
+
+
+def _of_shape(source: Floats, driving: Float32) -> str:
+    """Where the driver's own landmarks seem to be of another person than the source."""
+    try:
+        apart = shape_distance(source, neutral_face(driving))
+    except S2DError:  # no whole face to compare with
+        return ""
+    if not apart > OTHER_FACE:
+        return ""
+    return (
+        f"the driver's face has another shape than the source's (brows, nose and eyes are {apart:.1%} of the distance "
+        "between the eyes apart), which --mode absolute forces on it; for another person, give --mode relative"
+    )
+
+
+def _length(face: Floats, start: int, end: int) -> float:
+    return float(np.linalg.norm(face[end] - face[start]))

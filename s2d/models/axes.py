@@ -1,0 +1,133 @@
+"""The own coordinates of an eye or a mouth, and the edges of lids and lips in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+NARROW = 0.02  # least distance along between neighbouring landmarks of an edge, in widths
+SAMPLES = 64  # straight pieces of an edge: they miss it by less than a thousandth of its width
+
+
+class Axes(NamedTuple):
+    """Along from corner to corner (0 to 1), and across, downwards where the corners are level; both in widths."""
+
+    corner: Tensor
+    """(B, 2) the first corner, normalised."""
+    along: Tensor
+    """(B, 2) unit vector to the second corner."""
+    width: Tensor
+    """(B,) distance of the corners, normalised."""
+
+    @staticmethod
+    def between(first: Tensor, second: Tensor) -> Axes:
+        """The axes of two corners (B, 2) each; any axes where they are the same place."""
+        width = ((second - first) ** 2).sum(-1).clamp(min=1e-8).sqrt()
+        return Axes(first, (second - first) / width[:, None], width)
+
+    @property
+    def across(self) -> Tensor:
+        """(B, 2) unit vector."""
+        return torch.stack([-self.along[:, 1], self.along[:, 0]], dim=-1)
+
+    def local(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, N, 2) normalised -> along and across, (B, N) each."""
+        offset = (places - self.corner[:, None]) / self.width[:, None, None]
+        return (offset * self.along[:, None]).sum(-1), (offset * self.across[:, None]).sum(-1)
+
+    def place(self, along: Tensor, across: Tensor) -> Tensor:
+        """The way back, for one place each: (B,), (B,) -> (B, 2) normalised."""
+        offset = along[:, None] * self.along + across[:, None] * self.across
+        return self.corner + offset * self.width[:, None]
+
+    def edge(self, points: Tensor, u: Tensor, beyond: Tensor | None = None) -> Tensor:
+        """Across at u (B, N) along: a smooth curve through the points (B, M, 2), level outside the first and the last.
+
+        The first and the last point are taken `beyond` (B, 1) widths further out. A point that lies behind the one
+        before it is passed at once, not back and forth.
+        """
+        along, across = self.local(points)
+        if beyond is not None:
+            along = torch.cat([along[:, :1] - beyond, along[:, 1:-1], along[:, -1:] + beyond], dim=1)
+        length = _onwards(along).diff(dim=1)
+        span = length.sum(1, keepdim=True)
+        place = (u - along[:, :1]) / span * SAMPLES
+        table = _curve(length, across, span * torch.linspace(0, 1, SAMPLES + 1, dtype=u.dtype, device=u.device))
+        return _looked_up(table, place.clamp(0, SAMPLES))
+
+
+def known(source: Tensor, driving: Tensor, landmarks: Sequence[int]) -> Tensor:
+    """(B,) whether these landmarks of points (B, 70, 2) are known in both."""
+    return torch.isfinite(source[:, landmarks] + driving[:, landmarks]).all(-1).all(-1)
+
+
+class Gap(NamedTuple):
+    """What an upper and a lower sheet of skin leave open, at places across, all (B, N) and in widths."""
+
+    v: Tensor
+    upper: Tensor
+    lower: Tensor
+    """The two edges; they touch where they have crossed in the landmarks."""
+
+    @staticmethod
+    def between(v: Tensor, upper: Tensor, lower: Tensor) -> Gap:
+        """Edges as the landmarks have them."""
+        middle = (upper + lower) / 2
+        return Gap(v, torch.minimum(upper, middle), torch.maximum(lower, middle))
+
+    def choose(self, above: Tensor, inside: Tensor, below: Tensor, softness: Tensor) -> Tensor:
+        """`above` the upper edge, `below` the lower one, and `inside` between, (B, N) each.
+
+        One passes into the next within `softness` (B, 1), or the width of the gap where that is less: shut is shut.
+        """
+        soft = torch.minimum(softness, self.lower - self.upper).clamp(min=1e-6)
+        past_upper, past_lower = (((self.v - edge) / soft + 0.5).clamp(0, 1) for edge in (self.upper, self.lower))
+        return above + past_upper * (inside - above) + past_lower * (below - inside)
+
+
+def _curve(length: Tensor, across: Tensor, x: Tensor) -> Tensor:
+    """A curve through points `length` (B, M - 1) apart and this far `across` (B, M), at x (B, N) from the first.
+
+    Piecewise cubic with the slopes of Fritsch and Butland (1984): no bump between points that the points do not have.
+    """
+    rise = across.diff(dim=1)
+    slopes = _slopes(length, rise / length)
+    start = length.cumsum(1) - length
+    t = ((x[:, None] - start[..., None]) / length[..., None]).clamp(0, 1)
+    first, second = ((slope * length)[..., None] for slope in (slopes[:, :-1], slopes[:, 1:]))
+    bend = first * t * (1 - t) ** 2 - second * t**2 * (1 - t)
+    return across[:, :1] + (rise[..., None] * t**2 * (3 - 2 * t) + bend).sum(1)
+
+
+def _onwards(along: Tensor) -> Tensor:
+    """Places (B, M) along an edge, each at least NARROW beyond the one before it."""
+    places = [along[:, 0]]
+    for place in along.unbind(1)[1:]:
+        places.append(torch.maximum(place, places[-1] + NARROW))
+    return torch.stack(places, dim=1)
+
+
+def _looked_up(table: Tensor, place: Tensor) -> Tensor:
+    """Values of a table (B, K) at places (B, N) between 0 and K - 1, straight between its entries."""
+    index = place.detach().floor().long().clamp(0, table.shape[1] - 2)  # of NaN, too
+    before, after = table.gather(1, index), table.gather(1, index + 1)
+    return before + (place - index) * (after - before)
+
+
+def _slopes(length: Tensor, secant: Tensor) -> Tensor:
+    """Slopes (B, M) of a curve at the ends of its pieces (B, M - 1), by their lengths and secants.
+
+    Inside, weighted harmonic means of the secants, 0 where they differ in sign. At either end the second derivative is
+    zero.
+    """
+    before, after = secant[:, :-1], secant[:, 1:]
+    one, other = 2 * length[:, 1:] + length[:, :-1], length[:, 1:] + 2 * length[:, :-1]
+    product = before * after
+    rising = product > 1e-12
+    mean = (one + other) * product / torch.where(rising, one * after + other * before, 1.0)
+    inner = torch.where(rising, mean, 0.0)
+    ends = [(1.5 * secant[:, k] - 0.5 * inner[:, k]) for k in (0, -1)]
+    return torch.cat([ends[0][:, None], inner, ends[1][:, None]], dim=1)

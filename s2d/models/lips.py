@@ -1,0 +1,64 @@
+"""Lips: two sheets that part and meet, each moved whole, with a jump where they do.
+
+A smooth field through the landmarks of closed lips makes an open mouth of thicker lips, and closes an open one to a
+smear. So between the outer edges of the lips the motion across the mouth follows their four edges exactly, and what the
+source shows between its lips stays with the upper teeth, that is, with the head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from s2d.models import mouth as m
+from s2d.models.axes import Gap, known
+
+REACH = 0.15  # mouth widths beyond the outer edges over which this motion gives way to the smooth field
+CORNER = 0.12  # mouth widths from the corners inwards over which it comes: all edges meet there
+THIN, THICK = 0.5, 2.0  # least and most that a lip may be stretched by
+LEAST = 0.02  # mouth widths: lips are not thinner
+TEETH_HEIGHT = 0.14  # of the upper teeth below the lip, in mouth widths
+
+
+def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, softness: float) -> Tensor:
+    """What is to be added to the displacement `head` (B, h, w, 2) on `grid` (h, w, 2): (B, h, w, 2).
+
+    Points (B, 70, 2) normalised. Lips end within `softness`, normalised: a pixel. Zero away from the mouth, and where a
+    landmark of it is not known.
+    """
+    theirs, mine = m.Mouth.of(source), m.Mouth.of(driving)
+    flat = grid.reshape(1, -1, 2)
+    u, v = mine.axes.local(flat)
+    u_there, v_there = theirs.axes.local(flat + head.flatten(1, 2))
+    gap = Gap.between(v, mine.edge(m.INNER_UPPER, u), mine.edge(m.INNER_LOWER, u))
+    upper, lower = gap.upper, gap.lower
+    top, bottom = mine.edge(m.OUTER_UPPER, u), mine.edge(m.OUTER_LOWER, u)
+    upper_end, lower_end = theirs.edge(m.INNER_UPPER, u_there), theirs.edge(m.INNER_LOWER, u_there)
+    top_end, bottom_end = theirs.edge(m.OUTER_UPPER, u_there), theirs.edge(m.OUTER_LOWER, u_there)
+    size = (mine.widths_by_height / theirs.widths_by_height)[:, None]  # of the driver's mouth in the source's widths
+    above = upper_end - (upper - v) * _stretch(upper_end - top_end, upper - top, size)
+    below = lower_end + (v - lower) * _stretch(bottom_end - lower_end, bottom - lower, size)
+    between = upper_end + _inside((v - upper) * size, (lower - upper) * size, lower_end - upper_end)
+    wanted = gap.choose(above, between, below, softness / mine.axes.width[:, None])
+    outside = torch.maximum(top - v, v - bottom).clamp(min=0)
+    share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
+    share = torch.where(known(source, driving, m.NEEDED)[:, None], share, 0.0)
+    move = share * (wanted - v_there) * theirs.axes.width[:, None]
+    return (move[..., None] * theirs.axes.across[:, None]).reshape(head.shape)
+
+
+def _stretch(there: Tensor, here: Tensor, size: Tensor) -> Tensor:
+    """How much of the source's lip one unit of the driver's covers, both (B, N) thick."""
+    plain = there.clamp(min=LEAST) / (here.clamp(min=LEAST) * size)
+    return plain.clamp(THIN, THICK) * size
+
+
+def _inside(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
+    """How far below the source's upper lip lies what is `depth` below the driver's; in the source's mouth widths.
+
+    The same, as far as the teeth reach. Where the driver's `opening` is more than the source has `shown`, the rest is
+    stretched.
+    """
+    teeth = shown.clamp(min=0.0, max=TEETH_HEIGHT)
+    rest = ((shown - teeth) / (opening - teeth).clamp(min=1e-6)).clamp(0, 1)
+    return torch.minimum(depth, teeth) + (depth - teeth).clamp(min=0) * rest

@@ -1,0 +1,82 @@
+"""Pictures of any size from the motion of an animator, which works at its own.
+
+What is smooth is resampled: the flow, and what the generator painted. What has edges is made anew at the picture's
+size: lids and lips, lashes and the inside of the mouth.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from s2d.models.blocks import identity_grid, warp
+from s2d.models.interior import skin_colour
+from s2d.models.sheets import draw, sheet_motion
+
+
+class MovedFace(Protocol):
+    """What an animator of size S says about B driving frames."""
+
+    @property
+    def painted(self) -> Tensor:
+        """(B, 3, S, S) what the generator adds."""
+        ...
+
+    @property
+    def smooth(self) -> Tensor:
+        """(B, S, S, 2) displacement, normalised, without that of lids and lips."""
+        ...
+
+    @property
+    def head(self) -> Tensor:
+        """(B, S, S, 2) the displacement of the head, likewise, that lids and lips are worked out beside."""
+        ...
+
+    @property
+    def sheets(self) -> Tensor:
+        """(B, 1, S, S) how much lids and lips count."""
+        ...
+
+
+class Renderer:
+    """One source, shown at any size as an animator moves it."""
+
+    def __init__(self, source: Tensor, points: Tensor) -> None:
+        """Source (1, 3, H, W) in [0, 1], points (1, 70, 2) normalised in this picture.
+
+        It shows the same square as the picture that the animator was given.
+        """
+        self._source, self._points = source, points
+        self._skin = skin_colour(source, points)
+        self._grid = identity_grid(source.shape[-2], source.shape[-1], points)
+
+    def __call__(self, face: MovedFace, driving_points: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1]; driving_points (B, 70, 2) normalised in the source's picture."""
+        count, (height, width) = len(driving_points), self._source.shape[-2:]
+        points, skin = (tensor.expand(count, *tensor.shape[1:]) for tensor in (self._points, self._skin))
+        flow, head = (_upsampled_flow(field, height, width) for field in (face.smooth, face.head))
+        share = _upsample(face.sheets, height, width)
+        flow = flow + share[:, 0, ..., None] * sheet_motion(points, driving_points, head, self._grid)
+        moved = warp(self._source.expand(count, -1, -1, -1), self._grid + flow)
+        picture = draw(moved, points, driving_points, skin, share, self._grid)
+        return (picture + _upsample(face.painted, height, width)).clamp(0, 1)
+
+
+def _upsampled_flow(displacement: Tensor, height: int, width: int) -> Tensor:
+    """Displacement (B, S, S, 2) at another size: (B, height, width, 2).
+
+    Pixel centres of both are half a pixel inside the square, so normalised units, from centre to centre, differ.
+    """
+    size = displacement.shape[1]
+    scale = [(size - 1) / size * length / (length - 1) for length in (width, height)]
+    fine = _upsample(displacement.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)
+    return fine * fine.new_tensor(scale)
+
+
+def _upsample(field: Tensor, height: int, width: int) -> Tensor:
+    """Resample (B, C, h, w) as pictures of the same square are resampled: by pixel area, not by corner nodes."""
+    if field.shape[-2:] == (height, width):
+        return field
+    return F.interpolate(field, (height, width), mode="bilinear", align_corners=False)

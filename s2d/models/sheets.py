@@ -1,0 +1,89 @@
+"""Lids and lips together: the motion that no smooth field has, and what comes to light or closes with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from s2d.landmarks import layout
+from s2d.models.faces import head_similarity, scale_of
+from s2d.models.interior import draw_interior
+from s2d.models.lids import draw_lashes, lid_motion
+from s2d.models.lips import lip_motion
+
+AROUND = 0.35  # of the extent of both eyes, or of a mouth, around them: as far as lids and lips reach
+EYES = [*layout.EYES[0], *layout.EYES[1]]
+MOUTH = list(layout.PARTS["outer_lips"])
+
+
+class Box(NamedTuple):
+    """Rows and columns of a grid."""
+
+    rows: slice
+    columns: slice
+
+    def cut(self, grid: Tensor) -> Tensor:
+        """Of (..., h, w, 2), the nodes in the box."""
+        return grid[..., self.rows, self.columns, :]
+
+    def put_back(self, values: Tensor, height: int, width: int) -> Tensor:
+        """(..., rows, columns, C) with zeros around them: (..., height, width, C)."""
+        top, left = self.rows.start, self.columns.start
+        return F.pad(values, (0, 0, left, width - self.columns.stop, top, height - self.rows.stop))
+
+
+def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> Tensor:
+    """What lids and lips add to the displacement `head` (B, h, w, 2) on the whole normalised grid (h, w, 2).
+
+    Points (B, 70, 2) normalised.
+    """
+    height, width = grid.shape[:2]
+    eyes, mouth = (_around(driving[:, part], height, width) for part in (EYES, MOUTH))
+    scale, pixel = scale_of(head_similarity(source, driving)), 2 / (width - 1)
+    lids = lid_motion(source, driving, scale, eyes.cut(grid), pixel)
+    lips = lip_motion(source, driving, mouth.cut(head), mouth.cut(grid), pixel)
+    return eyes.put_back(lids, height, width) + mouth.put_back(lips, height, width)
+
+
+def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Tensor, grid: Tensor) -> Tensor:
+    """The source moved, `image` (B, 3, h, w) on the whole grid (h, w, 2), with lashes and the inside of the mouth.
+
+    share (B, 1, h, w) of them is drawn, in the colours that go with `skin` (B, 3). In float32 also under autocast.
+    """
+    height, width = grid.shape[:2]
+    with torch.autocast(image.device.type, enabled=False):
+        scale = scale_of(head_similarity(source, driving))
+        eyes, mouth = (_around(driving[:, part], height, width) for part in (EYES, MOUTH))
+        around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (eyes, mouth))
+        lashes = draw_lashes(around_eyes, source, driving, scale, eyes.cut(grid)) - around_eyes
+        inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid)) - around_mouth
+        change = _put_back(lashes, eyes, height, width) + _put_back(inside, mouth, height, width)
+        return image + share * change
+
+
+def _put_back(change: Tensor, box: Box, height: int, width: int) -> Tensor:
+    """Pictures (B, 3, rows, columns) with zeros around them."""
+    return box.put_back(change[..., None], height, width)[..., 0]
+
+
+def _around(points: Tensor, height: int, width: int) -> Box:
+    """Where the points (B, N, 2) of all frames lie in a grid, and what is near them.
+
+    The whole grid while a program is traced, which cannot depend on values, and on a GPU, which would have to wait.
+    """
+    if torch.compiler.is_compiling() or points.device.type != "cpu":
+        return Box(slice(0, height), slice(0, width))
+    known = points[torch.isfinite(points).all(-1)].detach()
+    if not len(known):
+        return Box(slice(0, 0), slice(0, 0))
+    low, high = known.amin(0), known.amax(0)
+    wider = AROUND * (high - low).amax()
+    size = torch.tensor([width, height])
+    start, stop = ((end + 1) / 2 * (size - 1) for end in (low - wider, high + wider))
+    (left, top), (right, bottom) = (
+        torch.minimum(place.clamp(min=0), size).long().tolist() for place in (start, stop + 2)
+    )
+    return Box(slice(top, bottom), slice(left, right))

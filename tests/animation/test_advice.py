@@ -1,0 +1,65 @@
+"""The user is told of a source or a driver that animation cannot do well by, and of nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from s2d.animation.advice import advice
+from s2d.animation.source import SourceFace
+from s2d.geometry import Crop, Float32
+from tests.models.conftest import draw_face, jaw_dropped, lids_closed
+
+MESH = "mesh"
+
+
+def pixels(face: object) -> Float32:
+    """Of a drawn face in a square of 200 pixels."""
+    return np.asarray(face[0].numpy() * 100 + 100, np.float32)  # type: ignore[index]
+
+
+@pytest.fixture
+def source() -> SourceFace:
+    picture = np.zeros((200, 200, 3), np.uint8)
+    return SourceFace(picture, pixels(draw_face()), picture, Crop(0, 0, 200))
+
+
+def test_a_face_at_rest_needs_no_advice(source: SourceFace):
+    assert advice(source, np.repeat(source.points[None], 5, 0), "absolute", MESH) == ""
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (pixels(jaw_dropped(draw_face(), 0.12)), "mouth is wide open"),
+        (pixels(lids_closed(draw_face(), 0.0)), "eyes are shut"),
+    ],
+)
+def test_what_no_motion_mends_is_said(source: SourceFace, points: Float32, said: str):
+    told = advice(replace(source, points=points), points[None], "relative", MESH)
+    assert said in told
+    assert "\n" not in told
+
+
+def test_one_shut_eye_is_one(source: SourceFace):
+    points = source.points.copy()
+    points[36:42] = pixels(lids_closed(draw_face(), 0.0))[36:42]
+    assert "one eye is shut" in advice(replace(source, points=points), points[None], "relative", MESH)
+
+
+@pytest.mark.parametrize(
+    ("score", "detector", "said"), [(0.976, MESH, True), (0.997, MESH, False), (0.7, "fan", False)]
+)
+def test_a_doubtful_face_is_said_to_be_one(source: SourceFace, score: float, detector: str, said: bool):
+    told = advice(replace(source, score=score), source.points[None], "relative", detector)
+    assert ("no human face" in told) == said
+
+
+def test_another_face_is_advised_against_in_absolute_mode_alone(source: SourceFace):
+    other = source.points.copy()
+    other[:, 0] = 100 + 1.25 * (other[:, 0] - 100)
+    driving = np.repeat(other[None], 5, 0)
+    assert "--mode relative" in advice(source, driving, "absolute", MESH)
+    assert advice(source, driving, "relative", MESH) == ""

@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from s2d.models.axes import Axes
+
+TILTED = Axes.between(torch.tensor([[0.1, 0.2]]), torch.tensor([[0.4, 0.6]]))  # half a unit wide
+
+
+def test_corners_lie_at_zero_and_one():
+    along, across = TILTED.local(torch.tensor([[[0.1, 0.2], [0.4, 0.6]]]))
+    torch.testing.assert_close(along, torch.tensor([[0.0, 1.0]]))
+    torch.testing.assert_close(across, torch.zeros(1, 2))
+
+
+def test_across_is_down_the_picture_for_level_axes():
+    level = Axes.between(torch.zeros(1, 2), torch.tensor([[0.5, 0.0]]))
+    torch.testing.assert_close(
+        level.local(torch.tensor([[[0.25, 0.1]]])), (torch.tensor([[0.5]]), torch.tensor([[0.2]]))
+    )
+
+
+def test_there_and_back():
+    places = torch.rand(1, 7, 2, generator=torch.Generator().manual_seed(0))
+    along, across = TILTED.local(places)
+    back = torch.stack([TILTED.place(along[:, k], across[:, k]) for k in range(7)], dim=1)
+    torch.testing.assert_close(back, places)
+
+
+def edge(points: list[tuple[float, float]], u: list[float]) -> list[float]:
+    """The edge through points of level axes of width 1."""
+    level = Axes.between(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+    return [round(value, 4) for value in level.edge(torch.tensor([points]), torch.tensor([u]))[0].tolist()]
+
+
+def test_an_edge_goes_through_its_points_and_is_level_beyond():
+    corners = [(0.0, 0.0), (0.5, 0.2), (1.0, 0.1)]
+    assert edge(corners, [-1, 0, 0.5, 1, 2]) == [0, 0, 0.2, 0.1, 0.1]
+
+
+def test_an_edge_has_no_corner_and_no_bump_that_its_points_do_not_have():
+    """A lid: level at its top, and never higher than its points."""
+    u = torch.linspace(0, 1, 101).tolist()
+    lid = torch.tensor(edge([(0.0, 0.0), (0.3, -0.2), (0.7, -0.2), (1.0, 0.0)], u))
+    assert lid.min() >= -0.2
+    slopes = lid.diff() * 100
+    assert slopes.diff().abs().max() < 0.1
+    straight = torch.tensor(edge([(0.0, 0.0), (0.2, 0.1), (1.0, 0.5)], u))
+    torch.testing.assert_close(straight, torch.tensor(u) / 2, atol=1e-4, rtol=0)
+
+
+def test_the_ends_of_an_edge_lie_further_out_if_wanted():
+    level = Axes.between(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+    points = torch.tensor([[(0.0, 0.0), (0.5, 0.2), (1.0, 0.0)]])
+    out = level.edge(points, torch.tensor([[-0.2, -0.1, 0.0, 0.5, 1.2]]), torch.tensor([[0.1]]))[0]
+    assert out[0] == out[1] == out[4] == 0
+    assert out[2] > 0.02
+    assert out[3] == pytest.approx(0.2)
+
+
+def test_a_point_behind_the_one_before_is_passed_at_once():
+    corners = [(0.0, 0.0), (0.6, 0.2), (0.5, 0.3), (1.0, 0.0)]
+    found = edge(corners, [0, 0.3, 0.59, 0.63, 1])
+    assert 0.03 < found[1] < 0.15
+    assert max(found) < 0.3
+    assert found[-1] == 0
+
+
+def test_corners_in_one_place_are_no_division_by_zero():
+    nowhere = Axes.between(torch.ones(1, 2), torch.ones(1, 2))
+    assert all(bool(torch.isfinite(value).all()) for value in nowhere.local(torch.rand(1, 3, 2)))

@@ -1,0 +1,127 @@
+"""Pictures of any size show the same motion, and lids and lips as sharp as the picture is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.models.render import Renderer
+from tests.models.conftest import jaw_dropped, lids_closed
+
+SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8)
+
+
+@pytest.fixture
+def animator() -> Animator:
+    """Untrained, but that its output layers say something."""
+    torch.manual_seed(0)
+    model = Animator(SMALL)
+    for head in (model.motion.head, model.decoder.head):
+        torch.nn.init.normal_(head.weight, std=0.3)
+    return model.eval()
+
+
+def at(points: Tensor, size: int, height: int, width: int) -> Tensor:
+    """Points normalised in a square of `size` pixels, normalised in the same square of height x width pixels."""
+    length = torch.tensor([width, height])
+    return points * (size - 1) / size * length / (length - 1)
+
+
+def rendered(source: Tensor, output: AnimatorOutput, points: Tensor, driving: Tensor) -> Tensor:
+    """The source (1, 3, H, W) as `output` says; points normalised in the animator's picture."""
+    size, (height, width) = output.image.shape[-1], source.shape[-2:]
+    with torch.inference_mode():
+        return Renderer(source, at(points, size, height, width))(output, at(driving, size, height, width))
+
+
+def test_at_its_own_size_it_is_the_image(animator: Animator, face: Tensor, astronaut: Tensor):
+    source = F.avg_pool2d(astronaut, 2)
+    driving = torch.cat([lids_closed(face), jaw_dropped(face)])
+    with torch.inference_mode():
+        output = animator.drive(animator.encode_source(source, face), driving)
+        made = Renderer(source, face)(output, driving)
+    assert (output.image - output.warped).abs().max() > 0.05
+    torch.testing.assert_close(made, output.image.clamp(0, 1), atol=1e-5, rtol=0)
+
+
+def test_standing_still_gives_the_picture_in_full_resolution(face: Tensor):
+    seeded = torch.Generator().manual_seed(0)
+    fine = torch.rand(1, 3, 48, 200, generator=seeded)
+    output = Animator(SMALL)(torch.rand(1, 3, 32, 32, generator=seeded), face, face)
+    torch.testing.assert_close(rendered(fine, output, face, face), fine, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(128, 128), (96, 160)])
+def test_the_motion_is_that_of_the_same_square(face: Tensor, height: int, width: int):
+    """A picture that is its own coordinates, moved by a tenth of the square, whatever its resolution."""
+    shift = torch.tensor([0.1 * 2 * 32 / 31, 0.0])  # a tenth of the square, in units of 32 pixel centres
+    output = Animator(SMALL)(torch.zeros(1, 3, 32, 32), face, face)
+    output = output._replace(smooth=output.smooth + shift, head=output.head + shift)
+    across = (torch.arange(width) + 0.5) / width
+    picture = across.expand(1, 3, height, width)
+    made = rendered(picture, output, face, face - shift)
+    middle = slice(width // 4, 3 * width // 4)
+    torch.testing.assert_close(made[..., middle], picture[..., middle] + 0.1, atol=1e-3, rtol=0)
+
+
+def test_one_source_serves_a_batch_and_colours_stay_in_range(animator: Animator, face: Tensor, astronaut: Tensor):
+    driving = torch.cat([lids_closed(face), jaw_dropped(face)])
+    with torch.inference_mode():
+        output = animator.drive(animator.encode_source(F.avg_pool2d(astronaut, 2), face), driving)
+    made = rendered(astronaut, output, face, driving)
+    assert made.shape == (2, 3, 64, 64)
+    assert 0 <= made.min() <= made.max() <= 1
+
+
+def test_what_is_painted_reaches_full_resolution(face: Tensor):
+    output = Animator(SMALL)(torch.full((1, 3, 32, 32), 0.1), face, face)
+    painted = output._replace(painted=output.painted + 0.2)
+    dark = torch.full((1, 3, 64, 64), 0.1)
+    torch.testing.assert_close(rendered(dark, painted, face, face), torch.full((1, 3, 64, 64), 0.3), atol=1e-5, rtol=0)
+
+
+def test_a_closed_eye_is_closed_at_any_size(face: Tensor):
+    """Eyeballs are white in a black picture: whatever a small animator left of them, a large picture does not show."""
+    white = torch.zeros(1, 3, 512, 512)
+    large, polygon = at(face, 32, 512, 512), [36, 37, 38, 39, 40, 41]
+    x, y = ((large[0, polygon, axis] + 1) / 2 * 511 for axis in (0, 1))
+    white[
+        ...,
+        round(float(y.min())) + 4 : round(float(y.max())) - 4,
+        round(float(x.min())) + 9 : round(float(x.max())) - 9,
+    ] = 1
+    driving = lids_closed(face, 0.0)
+    with torch.inference_mode():
+        output = Animator(SMALL)(F.avg_pool2d(white, 16), face, driving)
+    assert float(rendered(white, output, face, face).sum() / white.sum()) == pytest.approx(1, abs=0.03)
+    assert float(rendered(white, output, face, driving).sum() / white.sum()) < 0.02
+
+
+def test_lips_are_as_sharp_as_the_picture(face: Tensor):
+    """From skin to the inside of an open mouth it is a few pixels of the large picture, not of the small animator's."""
+    driving, skin = jaw_dropped(face), torch.full((1, 3, 512, 512), 0.7)
+    with torch.inference_mode():
+        output = Animator(SMALL)(F.avg_pool2d(skin, 16), face, driving)
+    made = rendered(skin, output, face, driving)
+    lip = at(driving, 32, 512, 512)[0, 66]
+    x, y = (round(float((lip[axis] + 1) / 2 * 511)) for axis in (0, 1))
+    steps = made[0, 1, y - 20 : y + 20, x].diff().abs()
+    assert steps.sum() > 0.2
+    assert steps.topk(6).values.sum() > 0.65 * steps.sum()
+
+
+def test_an_unknown_face_is_only_moved(animator: Animator, face: Tensor, astronaut: Tensor):
+    nobody = torch.full_like(face, torch.nan)
+    with torch.inference_mode():
+        output = animator(F.avg_pool2d(astronaut, 2), face, nobody)
+    assert rendered(astronaut, output, face, nobody).isfinite().all()
+
+
+def test_a_face_beyond_the_picture_is_no_obstacle(animator: Animator, face: Tensor, astronaut: Tensor):
+    away = face + 5
+    with torch.inference_mode():
+        output = animator(F.avg_pool2d(astronaut, 2), face, away)
+    assert rendered(astronaut, output, face, away).isfinite().all()
