@@ -1,9 +1,10 @@
 """Frames a second of the animator by torch and onnxruntime, of `s2d animate` and of `s2d live`; prints one JSON object.
 
-    python benchmarks/export.py --sizes 128 256 --threads 2
-    python benchmarks/export.py --sizes 128 --driving some.mp4     # both commands too, on a real clip
+    python benchmarks/export.py --config tiny --sizes 128 256 --threads 2
+    python benchmarks/export.py --config small --sizes 128 --driving some.mp4     # both commands too, on a real clip
 
-The untrained animator has the architecture and so the speed of a trained one. One frame at a time by torch; by
+The untrained animator has the architecture and so the speed of a trained one: that of a packaged configuration, with
+its grid of motion whatever the size. One frame at a time by torch; by
 onnxruntime in as many threads as `s2d animate` takes. Both commands with the exported model and everything that they
 do, from loading it to the written video; `animate_landmarks_fps` is driven by the clip's landmarks in a file, so that
 nothing is detected but the photo's face.
@@ -16,11 +17,12 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 
 from s2d.animation.ahead import ahead
 from s2d.animation.animate import animate
@@ -34,6 +36,9 @@ from s2d.landmarks.synthetic.clip import astronaut
 from s2d.models.animator import Animator, AnimatorConfig
 from s2d.models.export import Example, export_onnx
 from s2d.models.runtime import OnnxAnimator, Runtime, workers
+from s2d.training.run import config_path
+
+CONFIGS = ("tiny", "small")
 
 
 def rate(runtime: Runtime, given: Example, runs: int) -> float:
@@ -52,9 +57,16 @@ def rate(runtime: Runtime, given: Example, runs: int) -> float:
     return runs / (time.perf_counter() - started)
 
 
-def measure(size: int, channels: int, runs: int, driving: Path | None) -> dict[str, object]:
+def architecture(name: str, size: int) -> AnimatorConfig:
+    """That of a packaged configuration at any size."""
+    settings = yaml.safe_load(config_path(name).read_text(encoding="utf-8"))
+    own = AnimatorConfig(**settings["model"].get("animator", {}), size=settings["data"]["size"])
+    return replace(own, motion_stride=own.motion_stride * size // own.size, size=size)
+
+
+def measure(name: str, size: int, runs: int, driving: Path | None) -> dict[str, object]:
     """Both runtimes at one size."""
-    model = Animator(AnimatorConfig(size=size, channels=channels, motion_stride=2 if size <= 128 else 4)).eval()
+    model = Animator(architecture(name, size)).eval()
     with tempfile.TemporaryDirectory() as folder:
         photo, path = Path(folder) / "astronaut.png", Path(folder) / "model.onnx"
         write_image(photo, astronaut())
@@ -63,7 +75,7 @@ def measure(size: int, channels: int, runs: int, driving: Path | None) -> dict[s
         exported = OnnxAnimator(path)
         result: dict[str, object] = {
             "size": size,
-            "channels": channels,
+            "config": name,
             "file_mb": path.stat().st_size / 1e6,
             "difference": difference,
             "torch_fps": rate(model, given, runs),
@@ -86,13 +98,13 @@ def main() -> None:
     """Measure every size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
-    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--config", choices=CONFIGS, default="tiny")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--driving", type=Path, help="a clip for animate and live")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    results = [measure(size, args.channels, args.runs, args.driving) for size in args.sizes]
+    results = [measure(args.config, size, args.runs, args.driving) for size in args.sizes]
     print(json.dumps({"threads": args.threads, "results": results}, indent=1))
 
 
