@@ -12,6 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from s2d.errors import S2DError
 from s2d.geometry import Image
 
+CAPTION = 14  # pixels that a caption is high
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond that a header lies or nobody needs it
 
 
@@ -67,3 +68,10 @@ def write_image(path: str | Path, image: Image) -> None:
         PillowImage.fromarray(image).save(path)
     except (OSError, ValueError) as error:
         raise S2DError(f"cannot write {path}", str(error), "choose a writable .png or .jpg path") from error
+
+
+def caption(text: str, width: int) -> Image:
+    """A word above a picture: (CAPTION, width, 3), black on white."""
+    strip = np.full((CAPTION, width, 3), 255, np.uint8)
+    cv2.putText(strip, text, (1, CAPTION - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
+    return strip

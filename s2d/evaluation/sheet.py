@@ -13,12 +13,11 @@ from torch import Tensor
 from s2d.errors import S2DError
 from s2d.evaluation.footage import Clip
 from s2d.geometry import Image
-from s2d.images import write_image
+from s2d.images import caption, write_image
 from s2d.models.animator import Animator
 from s2d.models.blocks import identity_grid
 
 GAP = 2  # white pixels between pictures
-TITLE = 14  # pixels for the names above the columns
 ROWS = 4  # frames of a clip in a sheet
 FULL = 0.3  # displacement, normalised, that is drawn in full colour
 
@@ -63,10 +62,11 @@ def flow_colours(grid: Tensor) -> Tensor:
 
 def _column(name: str, pictures: Tensor, zoom: int) -> Image:
     size = pictures.shape[-1] * zoom
-    title = np.full((TITLE, size + GAP, 3), 255, np.uint8)
-    cv2.putText(title, name, (1, TITLE - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
     scaled = (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     rows = [cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC) for image in scaled]
     return np.concatenate(
-        [title, *(cv2.copyMakeBorder(r, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(255,) * 3) for r in rows)]
+        [
+            caption(name, size + GAP),
+            *(cv2.copyMakeBorder(r, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(255,) * 3) for r in rows),
+        ]
     )

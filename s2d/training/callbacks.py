@@ -17,6 +17,7 @@ from torch.utils.data import default_collate
 from s2d import progress
 from s2d.errors import S2DError
 from s2d.geometry import Image
+from s2d.images import caption
 from s2d.models.animator import AnimatorOutput
 from s2d.models.checkpoint import load_with_origin, save_animator
 from s2d.models.prior import prior_warp
@@ -55,15 +56,14 @@ class ExamplesCallback(pl.Callback):
         pairs = data.validation_pairs
         chosen = np.linspace(0, len(pairs) - 1, min(self.rows, len(pairs))).round().astype(int).tolist()
         batch, output = _animated(trainer, module, [pairs[index] for index in chosen])
-        whole = sheet(batch, output)
-        log_picture(trainer.loggers, self.out, "sheets", whole, trainer.global_step)
+        log_picture(trainer.loggers, self.out, "sheets", sheet(batch, output), trainer.global_step)
         untrained = prior_warp(batch["source"], batch["source_points"], batch["driving_points"])
         errors = zip(_l1(output.image, batch["driving"]), _l1(untrained, batch["driving"]), strict=True)
         rows = [
             (*_names(data, index), round(mine, 5), round(prior, 5))
             for index, (mine, prior) in zip(chosen, errors, strict=True)
         ]
-        strips = [whole[row * (data.size + GAP) :][: data.size] for row in range(len(chosen))]
+        strips = list(_rows(batch, output))
         log_examples(trainer.loggers, self.out, "examples", EXAMPLE, rows, strips, trainer.global_step)
 
     def _clip(self, trainer: pl.Trainer, module: pl.LightningModule, data: FaceDataModule) -> None:
@@ -82,6 +82,7 @@ class ExamplesCallback(pl.Callback):
         log_clip(trainer.loggers, "clips", path, trainer.global_step)
 
 
+COLUMNS = ("source", "driving", "warped", "result", "foreground")
 EXAMPLE = ("track", "identity", "source_frame", "driving_frame", "l1", "l1_prior")
 
 
@@ -112,10 +113,16 @@ def _trying(trainer: pl.Trainer) -> bool:
 
 def sheet(batch: dict[str, Tensor], output: AnimatorOutput) -> Image:
     """Rows of pictures side by side, RGB uint8; the foreground is light where pixels move with the face."""
+    size = output.image.shape[-1]
+    titles = np.concatenate([caption(name, size + GAP) for name in COLUMNS], axis=1)[:, :-GAP]
+    spaced = np.pad(_rows(batch, output), ((0, 0), (0, GAP), (0, 0), (0, 0)), constant_values=255)
+    return np.concatenate([titles, *spaced], axis=0)[:-GAP]
+
+
+def _rows(batch: dict[str, Tensor], output: AnimatorOutput) -> Image:
+    """The COLUMNS of each pair, (B, S, W, 3)."""
     foreground = output.foreground.expand(-1, 3, -1, -1)
-    rows = _beside([batch["source"], batch["driving"], output.warped, output.image, foreground])
-    spaced = np.pad(rows, ((0, 0), (0, GAP), (0, 0), (0, 0)), constant_values=255)
-    return np.concatenate(list(spaced), axis=0)[:-GAP]
+    return _beside([batch["source"], batch["driving"], output.warped, output.image, foreground])
 
 
 def _beside(columns: Sequence[Tensor]) -> Image:

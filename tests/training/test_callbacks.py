@@ -13,6 +13,7 @@ import torch
 
 from s2d import progress
 from s2d.errors import S2DError
+from s2d.images import CAPTION
 from s2d.models.animator import AnimatorOutput
 from s2d.training.callbacks import GAP, BarCallback, LastCheckpoint, sheet
 
@@ -26,7 +27,9 @@ def test_a_sheet_is_rows_of_five_pictures():
     unused = [torch.zeros(0)] * 5
     output = AnimatorOutput(image, warped, torch.zeros(0), masks, masks, *unused)
     made = sheet({"source": source, "driving": driving}, output)
-    assert made.shape == (2 * size + GAP, 5 * size + 4 * GAP, 3)
+    assert made.shape == (CAPTION + 2 * size + GAP, 5 * size + 4 * GAP, 3)
+    titles, made = made[:CAPTION], made[CAPTION:]
+    assert titles.min() < 128
     middles = made[size // 2 :: size + GAP, size // 2 :: size + GAP, 0]
     assert middles.tolist() == [[51, 102, 153, 204, 191], [51, 102, 153, 255, 191]]
     assert (made[size : size + GAP] == 255).all()
