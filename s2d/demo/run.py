@@ -198,7 +198,7 @@ def _animate(places: Places, page: Page) -> None:
     page.section(
         "4. The photo moves",
         "Source photo, driving clip and result. Above the analytic prior alone, which needs no training at all; below "
-        "the model trained a moment ago. It has seen one person for a minute: take it as proof that the path works.",
+        "the model trained a moment ago. It has seen one person, briefly: take it as proof that the path works.",
     )
     driving = places.clips / "fast.mp4"
     page.command(f"s2d animate --source {places.photo} --driving {driving} --out moving.mp4 --side-by-side")
