@@ -14,9 +14,9 @@ from s2d.models.interior import draw_interior
 from s2d.models.lids import draw_lashes, lid_motion
 from s2d.models.lips import lip_motion
 
-AROUND = 0.35  # of the extent of both eyes, or of a mouth, around them: as far as lids and lips reach
 EYES = [*layout.EYES[0], *layout.EYES[1]]
 MOUTH = list(layout.PARTS["outer_lips"])
+AROUND_EYES, AROUND_MOUTH = 1.0, 0.3  # in widths of an eye, and of a mouth: further than lids and lips reach
 
 
 class Box(NamedTuple):
@@ -41,7 +41,7 @@ def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) ->
     Points (B, 70, 2) normalised.
     """
     height, width = grid.shape[:2]
-    eyes, mouth = (_around(driving[:, part], height, width) for part in (EYES, MOUTH))
+    eyes, mouth = _boxes(driving, height, width)
     scale, pixel = scale_of(head_similarity(source, driving)), 2 / (width - 1)
     lids = lid_motion(source, driving, scale, eyes.cut(grid), pixel)
     lips = lip_motion(source, driving, mouth.cut(head), mouth.cut(grid), pixel)
@@ -56,7 +56,7 @@ def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Te
     height, width = grid.shape[:2]
     with torch.autocast(image.device.type, enabled=False):
         scale = scale_of(head_similarity(source, driving))
-        eyes, mouth = (_around(driving[:, part], height, width) for part in (EYES, MOUTH))
+        eyes, mouth = _boxes(driving, height, width)
         around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (eyes, mouth))
         lashes = draw_lashes(around_eyes, source, driving, scale, eyes.cut(grid)) - around_eyes
         inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid)) - around_mouth
@@ -69,20 +69,37 @@ def _put_back(change: Tensor, box: Box, height: int, width: int) -> Tensor:
     return box.put_back(change[..., None], height, width)[..., 0]
 
 
-def _around(points: Tensor, height: int, width: int) -> Box:
-    """Where the points (B, N, 2) of all frames lie in a grid, and what is near them.
+def _boxes(driving: Tensor, height: int, width: int) -> tuple[Box, Box]:
+    """Where lids and lips may move or be drawn in a grid: around the eyes and around the mouth of all frames.
 
     The whole grid while a program is traced, which cannot depend on values, and on a GPU, which would have to wait.
     """
-    if torch.compiler.is_compiling() or points.device.type != "cpu":
-        return Box(slice(0, height), slice(0, width))
-    known = points[torch.isfinite(points).all(-1)].detach()
+    if torch.compiler.is_compiling() or driving.device.type != "cpu":
+        whole = Box(slice(0, height), slice(0, width))
+        return whole, whole
+    driving = driving.detach()
+    eye, mouth = (
+        max(_longest(driving[:, part[0]] - driving[:, part[middle]]) for part in parts)
+        for parts, middle in ((layout.EYES, 3), ((MOUTH,), 6))
+    )
+    return (
+        _around(driving[:, EYES], AROUND_EYES * eye, height, width),
+        _around(driving[:, MOUTH], AROUND_MOUTH * mouth, height, width),
+    )
+
+
+def _longest(ways: Tensor) -> float:
+    """Of (B, 2), those that are known."""
+    return float(ways.norm(dim=-1).nan_to_num(0.0, 0.0).amax())
+
+
+def _around(points: Tensor, margin: float, height: int, width: int) -> Box:
+    """Rows and columns of all known points (B, N, 2), and `margin` around them; none where none is known."""
+    known = points[torch.isfinite(points).all(-1)]
     if not len(known):
         return Box(slice(0, 0), slice(0, 0))
-    low, high = known.amin(0), known.amax(0)
-    wider = AROUND * (high - low).amax()
     size = torch.tensor([width, height])
-    start, stop = ((end + 1) / 2 * (size - 1) for end in (low - wider, high + wider))
+    start, stop = ((end + 1) / 2 * (size - 1) for end in (known.amin(0) - margin, known.amax(0) + margin))
     (left, top), (right, bottom) = (
         torch.minimum(place.clamp(min=0), size).long().tolist() for place in (start, stop + 2)
     )

@@ -1,0 +1,51 @@
+"""Lids and lips are worked out around eyes and mouth alone, which changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from s2d.models import sheets
+from s2d.models.blocks import identity_grid
+from s2d.models.sheets import Box
+from tests.models.conftest import jaw_dropped, lids_closed, turned
+
+SIZE = 96
+
+
+def drivers(face: Tensor) -> dict[str, Tensor]:
+    """What may be asked of a face at rest."""
+    acting = jaw_dropped(lids_closed(face, 0.0))
+    one_eye, nobody = acting.clone(), torch.full_like(face, torch.nan)
+    one_eye[:, 42:48] = torch.nan
+    far = turned(acting, 20, 0.5, (0.9, 0.0))
+    return {
+        "acting": acting,
+        "one eye": one_eye,
+        "nobody": nobody,
+        "at the border": far,
+        "two": torch.cat([acting, far]),
+    }
+
+
+@pytest.mark.parametrize("story", ["acting", "one eye", "nobody", "at the border", "two"])
+def test_boxes_change_nothing(face: Tensor, story: str, monkeypatch: pytest.MonkeyPatch):
+    driving = drivers(face)[story]
+    source = face.expand(len(driving), -1, -1)
+    grid, skin = identity_grid(SIZE, SIZE, face), torch.tensor([[0.8, 0.6, 0.5]]).expand(len(driving), -1)
+    head = torch.zeros(len(driving), SIZE, SIZE, 2)
+    image = torch.rand(len(driving), 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    share = torch.full((len(driving), 1, SIZE, SIZE), 0.7)
+
+    def both() -> tuple[Tensor, Tensor]:
+        return sheets.sheet_motion(source, driving, head, grid), sheets.draw(image, source, driving, skin, share, grid)
+
+    motion, drawn = both()
+    whole = Box(slice(0, SIZE), slice(0, SIZE))
+    monkeypatch.setattr(sheets, "_boxes", lambda *_: (whole, whole))
+    torch.testing.assert_close(motion, both()[0])
+    torch.testing.assert_close(drawn, both()[1])
+    moves = story != "nobody"
+    assert (motion.abs().max() > 0.01) == moves
+    assert (not torch.equal(drawn, image)) == moves
