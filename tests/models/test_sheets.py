@@ -11,7 +11,7 @@ from s2d.models.blocks import identity_grid
 from s2d.models.sheets import Box
 from tests.models.conftest import jaw_dropped, lids_closed, turned
 
-SIZE = 96
+SIZE = 192
 
 
 def drivers(face: Tensor) -> dict[str, Tensor]:
