@@ -14,7 +14,7 @@ import yaml
 from safetensors import safe_open
 
 from s2d.errors import S2DError
-from s2d.images import read_image
+from s2d.images import CAPTION, read_image
 from s2d.models.checkpoint import People, load_animator, read_people
 from s2d.training import precision
 from s2d.training.run import HELD_OUT, Run, train
@@ -31,7 +31,7 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
     ]  # fmt: skip
     assert [item.name for item in (out / "checkpoints").iterdir()] == ["last.ckpt"]
     assert sorted(item.name for item in (out / "sheets").iterdir()) == [f"step-{n:06d}.png" for n in (0, 2, 3)]
-    assert read_image(out / "sheets" / "step-000003.png").shape == (4 * 34 - 2, 5 * 34 - 2, 3)
+    assert read_image(out / "sheets" / "step-000003.png").shape == (CAPTION + 4 * 34 - 2, 5 * 34 - 2, 3)
     with VideoReader(out / "clips" / "step-000003.mp4") as reader:
         shown = next(iter(reader.frames()))
         assert (shown.shape, len(reader), reader.fps) == ((32, 3 * 32 + 2 * 2, 3), 12, 25)
