@@ -29,8 +29,8 @@ NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits kee
 BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
 HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of three equal thirds of a face
-IRIS, RING = 0.25, 0.25  # in eye widths: radius of an iris, and of the ring around it over which its motion fades
-LID_SOFTNESS = 0.02  # in eye widths: half an open eye, or an iris that leaves the lids' motion folds the picture
+IRIS, RING = 0.25, 0.25  # in eye widths: rather more than an iris's radius, and the ring over which its motion fades
+LID_SOFTNESS = 0.02  # eye widths within a lid over which a pupil's motion ends: behind it the eyeball goes on
 CLOSED, OPEN = 0.05, 0.1  # aperture over eye width below which a lid hides the pupil, and from which it does not
 
 
