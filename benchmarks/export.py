@@ -4,7 +4,7 @@
     python benchmarks/export.py --config small --sizes 128 --driving some.mp4     # both commands too, on a real clip
 
 The untrained animator has the architecture and so the speed of a trained one: that of a packaged configuration, with
-its grid of motion whatever the size. One frame at a time by torch; by
+its grid of motion as far as strides go. One frame at a time by torch; by
 onnxruntime in as many threads as `s2d animate` takes. Both commands with the exported model and everything that they
 do, from loading it to the written video; `animate_landmarks_fps` is driven by the clip's landmarks in a file, so that
 nothing is detected but the photo's face.
@@ -39,6 +39,7 @@ from s2d.models.runtime import OnnxAnimator, Runtime, workers
 from s2d.training.run import config_path
 
 CONFIGS = ("tiny", "small")
+MOST = 8  # the coarsest stride of motion that an animator can have
 
 
 def rate(runtime: Runtime, given: Example, runs: int) -> float:
@@ -61,7 +62,7 @@ def architecture(name: str, size: int) -> AnimatorConfig:
     """That of a packaged configuration at any size."""
     settings = yaml.safe_load(config_path(name).read_text(encoding="utf-8"))
     own = AnimatorConfig(**settings["model"].get("animator", {}), size=settings["data"]["size"])
-    return replace(own, motion_stride=own.motion_stride * size // own.size, size=size)
+    return replace(own, motion_stride=min(own.motion_stride * size // own.size, MOST), size=size)
 
 
 def measure(name: str, size: int, runs: int, driving: Path | None) -> dict[str, object]:

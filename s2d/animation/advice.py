@@ -21,7 +21,7 @@ SURE = 0.99  # score of `mesh`; a monkey's is .976, that of portraits and painti
 def advice(source: SourceFace, driving: Float32, mode: str, detector: str) -> str:
     """One line on a source moved to driving landmarks (T, 70, 2) in pixels of its crop; empty where all is well."""
     unsure = detector == "mesh" and source.score < SURE
-    notes = [f"this may be no human face: its score is {source.score:.2f}"] if unsure else []
+    notes = [f"this may be no human face: mesh gives it {source.score:.3f}, portraits above {SURE}"] if unsure else []
     notes += [*_of_source(source.points), *([_of_shape(source.points, driving)] if mode == "absolute" else [])]
     return "; ".join(filter(None, notes))
 

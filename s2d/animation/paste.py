@@ -51,7 +51,7 @@ def _ramp(size: int, start: float, stop: float, width: float) -> Float32:
 
 
 def hold_border(output: Motion, share: torch.Tensor) -> Motion:
-    """The same motion and painting, each pixel's reduced to its `share` (S, S)."""
+    """The same motion and painting for a Renderer, each pixel's reduced to its `share` (S, S); `image` stays."""
     smooth = output.smooth * share[..., None]
     return output._replace(smooth=smooth, painted=output.painted * share, sheets=output.sheets * share)
 

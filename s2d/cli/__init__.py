@@ -67,7 +67,8 @@ def _run(arguments: list[str]) -> int:
     parser = _parser(arguments)
     args, unknown = parser.parse_known_args(arguments)
     if unknown and not hasattr(args, "passed_on"):
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        asked = Parser(prog=f"s2d {args.command}" if args.command else "s2d")
+        asked.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.passed_on = unknown
     if args.command is None:
         parser.print_help()

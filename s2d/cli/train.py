@@ -32,6 +32,7 @@ from s2d.training import LOGGERS, packaged_configs
 
 RUNS = Path("runs")
 DEFAULT_CONFIG = "tiny"
+BEATEN_BELOW = 0.9995  # of a rival's error: from here on the table shows a change of 0.0 %
 CLEARLY_BELOW = 0.98  # of a rival's error: less of a gain comes and goes from one validation to the next
 
 
@@ -148,8 +149,11 @@ def _report(result: dict[str, Any]) -> list[Any]:
 
 
 def _better_before(result: Mapping[str, Any]) -> list[str]:
-    """Where training went past its best."""
-    if not result.get("best_val_l1", math.inf) < CLEARLY_BELOW * result["val_l1"]:
+    """Where training went past its best, or never came to be better than it began."""
+    best, start = result.get("best_val_l1", math.inf), result["val_l1_start"]
+    if start and start <= best < math.inf:
+        return [f"no validation was better than before training ({start:.4f}), {result['best_weights']} is not either"]
+    if not best < CLEARLY_BELOW * result["val_l1"]:
         return []
     return [f"best validation L1 {result['best_val_l1']:.4f} at step {result['best_step']}: {result['best_weights']}"]
 
@@ -163,15 +167,16 @@ def verdict(result: Mapping[str, Any]) -> str | None:
     if not result["weights"] or not all(math.isfinite(value) for value in (end, *rivals.values())):
         return None
     where = _where(result)
-    lost = [name for name, value in rivals.items() if not end < value]
-    close = [name for name, value in rivals.items() if CLEARLY_BELOW * value <= end < value]
+    lost = [name for name, value in rivals.items() if not end < BEATEN_BELOW * value]
+    close = [name for name, value in rivals.items() if not end < CLEARLY_BELOW * value]
     remedy = "train longer (--resume, a larger --trainer.max_steps) or on more people"
     meanwhile = "; until then animate without --checkpoint, by the prior" if "the prior" in lost else ""
     if lost:
         return f"On {where} the animator does not beat {' nor '.join(lost)}: {remedy}{meanwhile}."
     if close:
-        gain = 1 - end / rivals[close[0]]
-        return f"On {where} the animator is {gain:.1%} better than {close[0]}, which may be chance: {remedy}."
+        rival = min(close, key=rivals.__getitem__)
+        gain = 1 - end / rivals[rival]
+        return f"On {where} the animator is {gain:.1%} better than {rival}, which may be chance: {remedy}."
     return f"On {where} the animator beats the prior and the source as it is."
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -57,11 +56,6 @@ class Axes(NamedTuple):
         place = (u - along[:, :1]) / span * SAMPLES
         table = _curve(length, across, span * torch.linspace(0, 1, SAMPLES + 1, dtype=u.dtype, device=u.device))
         return _looked_up(table, place.clamp(0, SAMPLES))
-
-
-def known(source: Tensor, driving: Tensor, landmarks: Sequence[int]) -> Tensor:
-    """(B,) whether these landmarks of points (B, 70, 2) are known in both."""
-    return torch.isfinite(source[:, landmarks] + driving[:, landmarks]).all(-1).all(-1)
 
 
 class Gap(NamedTuple):

@@ -15,7 +15,7 @@ from torch import Tensor
 from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
 from s2d.models.blocks import identity_grid, resize
-from s2d.models.faces import face_radius, head_similarity, scale_of
+from s2d.models.faces import face_radius, head_similarity, known_in_both, scale_of
 from s2d.models.heatmaps import gaussian_field
 from s2d.models.lids import with_open_lids
 from s2d.models.sheets import sheet_motion
@@ -40,6 +40,7 @@ FITTED_PARTS = (
     (*layout.PARTS["outer_lips"], *layout.PARTS["inner_lips"]),
 )
 PUPILS = (layout.RIGHT_PUPIL, layout.LEFT_PUPIL)
+FITTED = layout.PARTS["inner_lips"][0]  # of the landmarks: all but the inner lips, which part and meet by themselves
 MATERN_LENGTH = 0.7  # normalised; .5 to 2 gave the same error on real clips
 MATERN_RIDGE = 0.01  # noise of single landmarks; what it smooths too much, the fine level mends
 OUTLINE_RIDGE = 0.1  # an estimate, and hair is soft
@@ -47,7 +48,6 @@ BORDER_RIDGE = 0.05  # the border is held more loosely, so that a head may come 
 BORDER_ANCHORS = 16  # evenly around the image; without them the whole picture turns with the head
 COARSE_NODES = 32  # per side, where the smooth level is summed up; finer grids changed the fourth digit of the error
 RBF_SIGMA = 0.15  # in face radii, of the fine level: a lid's height
-LID_MIDPOINTS = tuple((a, b) for eye in FITTED_PARTS[:2] for a, b in zip(eye, (*eye[1:], eye[0]), strict=True))
 RBF_RIDGE = 0.05
 
 NEWTON_STEPS = 19  # one more than needed, see solve_by_products
@@ -87,7 +87,9 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
 def landmark_motion(
     source: Tensor, driving: Tensor, source_outline: Tensor, driving_outline: Tensor, height: int, width: int
 ) -> Tensor:
-    """Displacement (B, height, width, 2) that takes every landmark where it was and fades towards the image's border.
+    """Displacement (B, height, width, 2) that takes landmarks where they were and fades towards the image's border.
+
+    All but the inner lips: see lips.py.
 
     A smooth level, the Gaussian process whose covariance is Matern's of order 3/2 (Rasmussen and Williams 2006, eq.
     4.17), through the landmarks, the outlines (B, M, 2) and zero around the border: hair and shoulders follow the face
@@ -95,7 +97,7 @@ def landmark_motion(
     and lips. A point that is not known on either side has no weight and disturbs no other.
     """
     pairs = ((driving, driving_outline), (source, source_outline))
-    places, ends = (torch.cat([_anchors(points), outline], dim=1) for points, outline in pairs)
+    places, ends = (torch.cat([points[:, :FITTED], outline], dim=1) for points, outline in pairs)
     known = torch.isfinite(places + ends).all(-1)
     places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
     smooth, fitted = _smooth_motion(places, ends - places, known, driving_outline.shape[1])
@@ -138,15 +140,6 @@ def _border(like: Tensor) -> Tensor:
     return torch.cat([torch.stack(edge, dim=-1) for edge in edges])[None]
 
 
-def _anchors(points: Tensor) -> Tensor:
-    """The 68 landmarks and the middles between neighbours on the lids (B, 80, 2), NaN where not known.
-
-    The lids' landmarks lie further apart than the lids move; without the middles a closing lid would be a zigzag.
-    """
-    starts, ends = (list(side) for side in zip(*LID_MIDPOINTS, strict=True))
-    return torch.cat([points[:, : layout.PARTS["inner_lips"][0]], (points[:, starts] + points[:, ends]) / 2], dim=1)
-
-
 def fit_rbf(centres: Tensor, values: Tensor, known: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
     """Weights of Gaussians (B, N, C) that interpolate values (B, N, C) at centres (B, N, 2), and their values there.
 
@@ -173,8 +166,8 @@ def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
 def solve_by_products(matrix: Tensor, right: Tensor) -> Tensor:
     """`solve_spd` by Newton's iteration for the inverse, X <- X (2 I - A X), which squares the error at every step.
 
-    From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 80 landmarks, outline and border,
-    |A| is at most 106 and the eigenvalues at least 0.01: 18 steps reach the precision of float32 for any landmarks.
+    From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 60 landmarks, outline and border,
+    |A| is at most 86 and the eigenvalues at least 0.01: 18 steps reach the precision of float32 for any landmarks.
     """
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     inverse = identity / matrix.abs().sum(-1).amax(-1)[:, None, None]
@@ -207,7 +200,7 @@ def _pupil_displacement(
 
     Where one of the two pupils is not known: the motion of the head.
     """
-    known = (torch.isfinite(source[:, pupil]) & torch.isfinite(driving[:, pupil])).all(-1)
+    known = known_in_both(source, driving, [pupil])
     start, end = (torch.where(known[:, None], points[:, pupil], 0.0) for points in (driving, source))
     shift = end - apply(similarity, start[:, None])[:, 0]
     return torch.where(known[:, None, None, None], rigid + shift[:, None, None], head)

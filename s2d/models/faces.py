@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -17,8 +19,8 @@ def head_similarity(source: Tensor, driving: Tensor) -> Tensor:
 
 def scale_of(similarity: Tensor) -> Tensor:
     """The size of the source's face over the driver's: (B, 2, 3) -> (B,)."""
-    scale: Tensor = torch.linalg.vector_norm(similarity[:, :, 0], dim=-1)
-    return scale
+    squared: Tensor = (similarity[:, :, 0] ** 2).sum(-1)
+    return squared.clamp(min=1e-12).sqrt()  # 0 for landmarks that all lie in one place
 
 
 def face_radius(points: Tensor) -> Tensor:
@@ -35,3 +37,14 @@ def _contour(points: Tensor) -> tuple[Tensor, Tensor]:
     contour = points[:, : len(layout.CONTOUR_68)]
     known = torch.isfinite(contour).all(-1)
     return torch.where(known[..., None], contour, 0.0), known
+
+
+def known_in_both(source: Tensor, driving: Tensor, landmarks: Sequence[int]) -> Tensor:
+    """(B,) whether all of these landmarks are known in both."""
+    return torch.isfinite(source[:, list(landmarks)] + driving[:, list(landmarks)]).all(-1).all(-1)
+
+
+def known_mean(points: Tensor) -> Tensor:
+    """Mean of those that are known: (B, N, 2) -> (B, 2); the middle of the image where none is."""
+    known = torch.isfinite(points).all(-1, keepdim=True)
+    return torch.where(known, points, 0.0).sum(1) / known.sum(1).clamp(min=1)

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from s2d.landmarks import layout
 from s2d.models import mouth as m
-from s2d.models.axes import known
 from s2d.models.blocks import identity_grid
-from s2d.models.faces import face_radius
+from s2d.models.faces import face_radius, known_in_both, known_mean
 from s2d.models.heatmaps import full_precision
 from s2d.models.lips import TEETH_HEIGHT
 
@@ -44,7 +43,7 @@ def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, 
     shown = (before.opening * before.widths_by_height / now.widths_by_height)[:, None]  # in the driver's mouth widths
     opening = now.opening[:, None]
     share = _missing(v - upper, opening, shown) * (torch.minimum(v - upper, lower - v) / SOFTNESS).clamp(0, 1)
-    share = torch.where(known(source, driving, m.NEEDED)[:, None], share, 0.0)
+    share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
     middle = now.axes.local(now.points[:, [m.INNER_UPPER[2]]])[1]
     colour = _inside(u, v - middle, lower - v, opening, skin)
     return image + (share[:, None] * (colour - image.flatten(2))).reshape(image.shape)
@@ -62,10 +61,9 @@ def _missing(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
 
 def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tensor) -> Tensor:
     """Colours (B, 3, N) at places `line` below the middle of the upper lip and `above` the lower one."""
-    hue = skin / skin.mean(-1, keepdim=True).clamp(min=1e-6)
-    light = (
-        (skin.mean(-1, keepdim=True) / LIGHT).clamp(min=1e-6).sqrt()
-    )  # the rest is the person's own: teeth have none
+    mean = skin.mean(-1, keepdim=True).clamp(min=1e-6)
+    hue = (skin / mean).clamp(min=1e-3)  # a power's slope is infinite at 0
+    light = (mean / LIGHT).sqrt()  # the root is the light's; the rest is the person's own, and teeth do not share it
     hidden = HIDDEN * ((opening - SMILE) / (ROUND - SMILE)).clamp(0, 1)
     arch = 1 - (2 * u - 1).clamp(-1, 1) ** 2  # from the corners to the middle: in the corners it is darker
     lightness = DARK + (TONGUE - DARK) * (1 - above / (0.6 * opening).clamp(min=BLEND)).clamp(0, 1)
@@ -80,9 +78,7 @@ def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tenso
 def skin_colour(image: Tensor, points: Tensor) -> Tensor:
     """The mean colour of the skin, by the nose: (B, 3, H, W) in [0, 1], points (B, 70, 2) normalised -> (B, 3)."""
     image, points = full_precision(image), full_precision(points)
-    nose = points[:, list(NOSE)]
-    known = torch.isfinite(nose).all(-1, keepdim=True)
-    centre = torch.where(known, nose, 0.0).sum(1) / known.sum(1).clamp(min=1)
+    centre = known_mean(points[:, list(NOSE)])
     grid = identity_grid(image.shape[-2], image.shape[-1], points)
     squared = ((grid - centre[:, None, None]) ** 2).sum(-1) / (0.3 * face_radius(points)[:, None, None]) ** 2
     nearest = squared.amin((1, 2), keepdim=True)  # a nose beyond the border: the skin next to it

@@ -13,14 +13,17 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
-from s2d.models.axes import Axes, Gap, known
+from s2d.models.axes import Axes, Gap
 from s2d.models.blocks import smoothstep
+from s2d.models.faces import known_in_both
 
 UPPER, LOWER = (1, 2), (5, 4)  # of an eye's six landmarks, from the first corner to the second
 REACH = 0.3  # eye widths of skin above and below an open eye that is stretched to cover it
 BEYOND = 0.15  # eye widths that an eye goes on beyond the landmarks of its corners
 MARGIN = 0.1  # eye widths outside the source's lids, where the skin begins that covers an eye: landmarks lie within
 EDGE = 0.15  # share of an eye, at either end, over which that begins
+LEAST = 0.1  # eye widths that an eye has to be open to be closed wholly: one that is shut in the source stays as it is
+FARTHEST = 0.7  # eye widths that a lid may move at most
 LASHES, LASH_WIDTH = 0.5, 0.06  # share of light that the lashes of a closed lid take, and their width, in eye widths
 
 
@@ -53,7 +56,7 @@ def with_open_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
     """
     points = list(driving.unbind(1))
     for eye in layout.EYES:
-        there = known(source, driving, list(eye))[:, None]
+        there = known_in_both(source, driving, eye)[:, None]
         mine, theirs = _axes(driving, eye), _axes(source, eye)
         along, across = theirs.local(source[:, list(eye)].nan_to_num(0.0, 0.0, 0.0))
         for k in (*UPPER, *LOWER):
@@ -88,7 +91,9 @@ def draw_lashes(image: Tensor, source: Tensor, driving: Tensor, scale: Tensor, g
 
 def _motion(eye: _Eye, theirs: Axes, scale: Tensor, grid: Tensor, softness: float) -> Tensor:
     v, upper, lower = eye.gap
-    up, down = eye.upper_end - eye.spare - upper, eye.lower_end + eye.spare - lower
+    up, down = (
+        way.clamp(-FARTHEST, FARTHEST) for way in (eye.upper_end - eye.spare - upper, eye.lower_end + eye.spare - lower)
+    )
     above = up * (1 - (upper - v) / (REACH + (-up).clamp(min=0))).clamp(0, 1)
     below = down * (1 - (v - lower) / (REACH + down.clamp(min=0))).clamp(0, 1)
     wider_up, wider_down = (eye.upper_end - upper).clamp(min=0), (eye.lower_end - lower).clamp(max=0)
@@ -105,9 +110,9 @@ def _eye(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, eye: tupl
     gap = Gap.between(v, *_lids(mine, driving, eye, u))
     larger = (theirs.width / (scale * mine.width))[:, None]  # the source's eye, on the driver's face, by the driver's
     here, there = _aperture(mine, driving, eye), _aperture(theirs, source, eye) * larger
-    closed = (1 - here / there.clamp(min=1e-6)).clamp(0, 1)
-    upper_end, lower_end = (larger * lid for lid in _lids(theirs, source, eye, u, BEYOND * closed))
-    return _Eye(mine, u, gap, upper_end, lower_end, closed, known(source, driving, list(eye)))
+    closed = ((there - here) / there.clamp(min=LEAST)).clamp(0, 1)
+    ends = Gap.between(v, *(larger * lid for lid in _lids(theirs, source, eye, u, BEYOND * closed)))
+    return _Eye(mine, u, gap, ends.upper, ends.lower, closed, known_in_both(source, driving, eye))
 
 
 def _aperture(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:

@@ -1,8 +1,9 @@
 """Lips: two sheets that part and meet, each moved whole, with a jump where they do.
 
 A smooth field through the landmarks of closed lips makes an open mouth of thicker lips, and closes an open one to a
-smear. So between the outer edges of the lips the motion across the mouth follows their four edges exactly, and what the
-source shows between its lips stays with the upper teeth, that is, with the head.
+smear. So between the outer edges of the lips the motion across the mouth follows the inner edges exactly and the outer
+ones as far as a lip may be stretched, and what the source shows between its lips stays with the upper teeth, that is,
+with the head.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 
 from s2d.models import mouth as m
-from s2d.models.axes import Gap, known
+from s2d.models.axes import Gap
+from s2d.models.faces import known_in_both
 
 REACH = 0.15  # mouth widths beyond the outer edges over which this motion gives way to the smooth field
 CORNER = 0.12  # mouth widths from the corners inwards over which it comes: all edges meet there
@@ -31,9 +33,9 @@ def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, soft
     u, v = mine.axes.local(flat)
     u_there, v_there = theirs.axes.local(flat + head.flatten(1, 2))
     gap = Gap.between(v, mine.edge(m.INNER_UPPER, u), mine.edge(m.INNER_LOWER, u))
-    upper, lower = gap.upper, gap.lower
+    end = Gap.between(v_there, theirs.edge(m.INNER_UPPER, u_there), theirs.edge(m.INNER_LOWER, u_there))
+    (_, upper, lower), (_, upper_end, lower_end) = gap, end
     top, bottom = mine.edge(m.OUTER_UPPER, u), mine.edge(m.OUTER_LOWER, u)
-    upper_end, lower_end = theirs.edge(m.INNER_UPPER, u_there), theirs.edge(m.INNER_LOWER, u_there)
     top_end, bottom_end = theirs.edge(m.OUTER_UPPER, u_there), theirs.edge(m.OUTER_LOWER, u_there)
     size = (mine.widths_by_height / theirs.widths_by_height)[:, None]  # of the driver's mouth in the source's widths
     above = upper_end - (upper - v) * _stretch(upper_end - top_end, upper - top, size)
@@ -42,7 +44,7 @@ def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, soft
     wanted = gap.choose(above, between, below, softness / mine.axes.width[:, None])
     outside = torch.maximum(top - v, v - bottom).clamp(min=0)
     share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
-    share = torch.where(known(source, driving, m.NEEDED)[:, None], share, 0.0)
+    share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
     move = share * (wanted - v_there) * theirs.axes.width[:, None]
     return (move[..., None] * theirs.axes.across[:, None]).reshape(head.shape)
 
@@ -57,8 +59,10 @@ def _inside(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
     """How far below the source's upper lip lies what is `depth` below the driver's; in the source's mouth widths.
 
     The same, as far as the teeth reach. Where the driver's `opening` is more than the source has `shown`, the rest is
-    stretched.
+    stretched; below the opening it goes on as above, since the edge of a lip is a pixel wide.
     """
     teeth = shown.clamp(min=0.0, max=TEETH_HEIGHT)
+    end = torch.maximum(opening, teeth)
     rest = ((shown - teeth) / (opening - teeth).clamp(min=1e-6)).clamp(0, 1)
-    return torch.minimum(depth, teeth) + (depth - teeth).clamp(min=0) * rest
+    within = torch.minimum(depth, end)
+    return torch.minimum(within, teeth) + (within - teeth).clamp(min=0) * rest + (depth - within)

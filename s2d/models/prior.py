@@ -15,9 +15,8 @@ from torch import Tensor
 from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models import candidates as c
-from s2d.models.axes import known
 from s2d.models.blocks import identity_grid, resize, smoothstep, warp
-from s2d.models.faces import face_radius, head_similarity
+from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean
 from s2d.models.heatmaps import full_precision
 from s2d.models.interior import skin_colour
 from s2d.models.sheets import draw
@@ -106,7 +105,7 @@ def _near(points: Tensor, part: tuple[int, ...], height: int, width: int) -> Ten
     """A Gaussian blob (B, h, w) around a part, 1 at its centre; 0 where no landmark of it is known."""
     own = points[:, list(part)]
     known = torch.isfinite(own).all(-1).any(1)
-    centre = _mean(own)
+    centre = known_mean(own)
     sigma = 0.5 * face_radius(points)[:, None, None]
     squared = ((identity_grid(height, width, points) - centre[:, None, None]) ** 2).sum(-1)
     return torch.exp(-0.5 * squared / sigma**2) * known[:, None, None]
@@ -132,20 +131,14 @@ def head_polygon(points: Tensor) -> Tensor:
     A landmark that is not known is replaced by the nearest known one before it on the way around.
     """
     brows = points[:, list(range(26, 16, -1))]
-    up = _mean(brows) - _mean(points[:, list(layout.PARTS["nose_base"])])
+    up = known_mean(brows) - known_mean(points[:, list(layout.PARTS["nose_base"])])
     polygon = torch.cat([points[:, list(layout.PARTS["jaw"])], brows + HAIRLINE * up[:, None]], dim=1)
     known = torch.isfinite(polygon).all(-1)
     order = torch.arange(polygon.shape[1], device=polygon.device)
     earlier = known[:, None] & (order <= order[:, None])  # a running maximum, which ONNX has no operator for
     last = torch.where(earlier, order, 0).amax(-1)
     filled = polygon.gather(1, last[..., None].expand(-1, -1, 2))
-    return torch.where(torch.isfinite(filled), filled, _mean(polygon)[:, None])
-
-
-def _mean(points: Tensor) -> Tensor:
-    """Mean of the known points: (B, N, 2) -> (B, 2); the middle of the image where none is."""
-    known = torch.isfinite(points).all(-1, keepdim=True)
-    return torch.where(known, points, 0.0).sum(1) / known.sum(1).clamp(min=1)
+    return torch.where(torch.isfinite(filled), filled, known_mean(polygon)[:, None])
 
 
 def signed_distance(polygon: Tensor, height: int, width: int) -> Tensor:
@@ -174,7 +167,7 @@ def _pupil_gate(source: Tensor, driving: Tensor, displacement: Tensor, side: int
     Returns (B, h, w) in [0, 1]; all zero where a pupil or an eye is not known. A closed lid wins over any gaze.
     """
     needed = [*layout.EYES[side], c.PUPILS[side]]
-    both = known(source, driving, needed)
+    both = known_in_both(source, driving, needed)
     source, driving = source.nan_to_num(), driving.nan_to_num()
     grid = identity_grid(displacement.shape[1], displacement.shape[2], driving).expand_as(displacement)
     here = _between_lids(driving, grid, side)

@@ -10,13 +10,14 @@ from torch.nn import functional as F
 
 from s2d.landmarks import layout
 from s2d.models.faces import head_similarity, scale_of
+from s2d.models.heatmaps import full_precision
 from s2d.models.interior import draw_interior
-from s2d.models.lids import draw_lashes, lid_motion
+from s2d.models.lids import FARTHEST, REACH, draw_lashes, lid_motion
 from s2d.models.lips import lip_motion
 
 EYES = [*layout.EYES[0], *layout.EYES[1]]
 MOUTH = list(layout.PARTS["outer_lips"])
-AROUND_EYES, AROUND_MOUTH = 1.0, 0.3  # in widths of an eye, and of a mouth: further than lids and lips reach
+AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, 0.3  # widths of an eye, and of a mouth, that lids and lips reach
 
 
 class Box(NamedTuple):
@@ -54,6 +55,7 @@ def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Te
     share (B, 1, h, w) of them is drawn, in the colours that go with `skin` (B, 3). In float32 also under autocast.
     """
     height, width = grid.shape[:2]
+    source, driving = full_precision(source), full_precision(driving)
     with torch.autocast(image.device.type, enabled=False):
         scale = scale_of(head_similarity(source, driving))
         eyes, mouth = _boxes(driving, height, width)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from s2d.cli import main
+from s2d.cli.evaluate import _tables
 from s2d.models.animator import Animator, AnimatorConfig
 from s2d.models.checkpoint import People, save_animator
 from tests.training.conftest import DatasetMaker, make_dataset  # noqa: F401 - a fixture
@@ -33,6 +34,7 @@ def test_the_table_stars_the_best_and_says_what_is_missing(data: Path, capsys: p
     (row,) = [line for line in table.splitlines() if " l1_face " in line]
     assert row.count("*") >= 1
     assert "protocol same: 3 tracks, 3 identities, 64 px" in table
+    assert "left out: lpips, cannot measure" in table
 
 
 def test_the_table_says_whom_a_checkpoint_may_know(
@@ -55,6 +57,23 @@ def test_known_and_held_out_people_have_a_table_each(
     held_out, known = shown.index("held out of the animator's training: cleo"), shown.index("trained on: ann, bob")
     assert held_out < shown.index(" l1_face ") < known
     assert shown.count(" l1_face ") == 2
+
+
+def test_groups_have_the_same_rows_and_one_identity_is_one() -> None:
+    """A figure that only one group has is a dash in the other."""
+    own = {"tps": {"l1": (0.1, 0.1, 0.1)}, "prior": {"l1": (0.2, 0.2, 0.2)}}
+    more = {name: {**figures, "kid": 0.3} for name, figures in own.items()}
+    groups = {
+        "held out": {"identities": ["ann"], "methods": own},
+        "known": {"identities": ["bob", "cy"], "methods": more},
+    }
+    about = {"data": "D", "protocol": "same", "size": 64, "tracks": 3, "identities": ["ann", "bob", "cy"]}
+    held_out, known, *_ = _tables({**about, "groups": groups})
+    assert "1 identity," in str(held_out.title)
+    assert "2 identities," in str(known.title)
+    rows = [[list(column.cells) for column in table.columns[:3]] for table in (held_out, known)]
+    assert rows[0] == [["l1", "kid"], ["*0.1", "-"], ["0.2", "-"]]
+    assert rows[1] == [["l1", "kid"], ["*0.1", "0.3"], ["0.2", "0.3"]]
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,11 @@ def test_figures_that_are_not_known_are_dashes(asked: list[Any], capsys: pytest.
         ({"validated_on": OTHER_FRAMES}, "On people it knows, in frames it does not, the animator beats the prior"),
         ({"validated_on": PERHAPS}, "On people it may know the animator beats the prior"),
         ({"val_l1": 0.04}, f"does not beat the prior: {LOST}; until then animate without --checkpoint"),
+        ({"val_l1": 0.03999}, "does not beat the prior: "),
+        ({"val_l1": 0.03997}, "is 0.1% better than the prior, which may be chance"),
+        ({"val_l1": 0.03921}, "is 2.0% better than the prior, which may be chance"),
+        ({"val_l1": 0.03919}, "beats the prior"),
+        ({"val_l1": 0.0393, "val_l1_copy": 0.0395}, "is 0.5% better than the source as it is, which may be chance"),
         ({"val_l1": 0.03976}, f"is 0.6% better than the prior, which may be chance: {LOST}."),
         ({"val_l1": 0.0391}, "beats the prior"),
         ({"val_l1": 0.0396, "val_l1_copy": 0.039}, "does not beat the source as it is: "),
@@ -139,6 +144,22 @@ def test_the_last_word_is_whether_training_was_worth_it(figures: dict[str, Any],
     told = verdict({**RESULT, **figures})
     assert told is not None
     assert said in told
+
+
+def test_weights_that_were_never_better_than_at_the_start_are_called_that(
+    asked: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    best = {"best_step": 3, "best_val_l1": 0.041, "best_weights": "b.safetensors"}
+    monkeypatch.setattr(training_run, "train", lambda *_: {**RESULT, "val_l1": 0.042, **best})
+    assert main(["train", "--data", "D"]) == 0
+    assert (
+        "no validation was better than before training (0.0400), b.safetensors is not either" in capsys.readouterr().out
+    )
+    monkeypatch.setattr(training_run, "train", lambda *_: {**RESULT, **best, "best_val_l1": 0.028})
+    assert main(["train", "--data", "D"]) == 0
+    shown = capsys.readouterr().out
+    assert "no validation was better" not in shown
+    assert "best validation L1 0.0280 at step 3: b.safetensors" in shown
 
 
 def test_the_verdict_stands_below_the_table(asked: list[Any], capsys: pytest.CaptureFixture[str]):

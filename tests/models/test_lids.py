@@ -133,3 +133,32 @@ def test_lashes_of_an_eye_that_is_not_known_are_not_drawn(face: Tensor, value: f
     right = grid[..., 0] < face[0, 27, 0]
     assert (drawn[..., right] == 1).all()
     assert drawn[..., ~right].min() < 0.8
+
+
+@pytest.mark.parametrize("openness", [0.0, -0.2, 0.05])
+def test_a_source_with_shut_eyes_stays_as_it_is(face: Tensor, openness: float):
+    """Its lids are where they are, and bring their own lashes."""
+    source, grid, white = lids_at(face, openness), identity_grid(SIZE, SIZE, face), torch.ones(1, 3, SIZE, SIZE)
+    assert lid_motion(source, source, ONE, grid, 1e-6).abs().max() < 1e-6
+    assert torch.equal(draw_lashes(white, source, source, ONE, grid), white)
+
+
+def test_noise_on_shut_eyes_hardly_moves_them(face: Tensor):
+    """From a twentieth to a fiftieth of an eye's opening is no blink."""
+    width = float(face[0, 39, 0] - face[0, 36, 0])
+    grid, white = identity_grid(SIZE, SIZE, face), torch.ones(1, 3, SIZE, SIZE)
+    source, driving = lids_at(face, 0.05), lids_at(face, 0.02)
+    assert lid_motion(source, driving, ONE, grid, 1e-6).abs().max() < 0.05 * width
+    assert draw_lashes(white, source, driving, ONE, grid).min() > 0.9
+
+
+@pytest.mark.parametrize("openness", [0.0, 0.5])
+def test_lids_are_as_sharp_as_the_grid(face: Tensor, openness: float):
+    """From skin to eyeball, or from lid to lid, it is a pixel or two."""
+    driving = lids_at(face, openness)
+    moved = candidate_displacements(face, driving, SIZE, SIZE).sheets[0, ..., 1]
+    x = round(float((driving[0, [37, 38], 0].mean() + 1) / 2 * (SIZE - 1)))
+    y = round(float((driving[0, [37, 38], 1].mean() + 1) / 2 * (SIZE - 1)))
+    steps = moved[y - 8 : y + 8, x].diff()
+    assert steps.max() > 0.01
+    assert steps.clamp(min=0).topk(2).values.sum() > 0.6 * steps.clamp(min=0).sum()  # the rest is skin that stretches

@@ -9,6 +9,7 @@ from s2d.models import candidates as c
 from s2d.models import prior as p
 from s2d.models.blocks import identity_grid, warp
 from s2d.models.losses import jacobian
+from tests.models.conftest import jaw_dropped, lids_closed
 
 SIZE = 128
 
@@ -39,7 +40,7 @@ def test_landmarks_go_where_they_belong_before_any_training(face, motions, story
     assert error.max() < 0.03
 
 
-@pytest.mark.parametrize("story", ["an opening mouth", "narrowed eyes"])
+@pytest.mark.parametrize("story", ["an opening mouth", "narrowed eyes", "closed eyes"])
 def test_landmarks_that_part_or_meet_come_close(face, motions, story):
     """Lips and lids that touch cannot be interpolated exactly by a smooth field."""
     driving = motions[story](face)
@@ -160,6 +161,10 @@ def test_same_input_same_output(face, motions):
 
 def test_half_precision_landmarks_are_widened(face):
     assert p.motion_prior(face.half(), face.half(), 8, 8).displacement.dtype == torch.float32
+    rough, picture = face.bfloat16(), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    driving = jaw_dropped(lids_closed(face)).bfloat16()
+    widened = p.prior_warp(picture, rough.float(), driving.float())
+    torch.testing.assert_close(p.prior_warp(picture, rough, driving), widened)
 
 
 @pytest.mark.parametrize("unknown", [[], [68, 69], [0, 20, 30, 36, 50, 68, 69], [*range(68)], [*range(70)]])
@@ -170,8 +175,10 @@ def test_gradients_are_finite_whatever_is_not_known(face, motions, unknown):
     source.requires_grad_()
     driving.requires_grad_()
     found = p.motion_prior(source, driving, 24, 20)
-    (p.blend(found.displacement, found.masks).square().sum() + found.logits.sum()).backward()
+    made = p.prior_warp(torch.zeros(1, 3, 24, 20), source, driving)
+    (p.blend(found.displacement, found.masks).square().sum() + found.logits.sum() + made.sum()).backward()
     assert found.logits.isfinite().all()
+    assert made.isfinite().all()
     assert source.grad.isfinite().all()
     assert driving.grad.isfinite().all()
 
