@@ -37,10 +37,10 @@ class Axes(NamedTuple):
         offset = (places - self.corner[:, None]) / self.width[:, None, None]
         return (offset * self.along[:, None]).sum(-1), (offset * self.across[:, None]).sum(-1)
 
-    def place(self, along: Tensor, across: Tensor) -> Tensor:
-        """The way back, for one place each: (B,), (B,) -> (B, 2) normalised."""
-        offset = along[:, None] * self.along + across[:, None] * self.across
-        return self.corner + offset * self.width[:, None]
+    def way(self, along: Tensor, across: Tensor) -> Tensor:
+        """Ways this far along and across, (B, N) in widths: (B, N, 2) normalised."""
+        offset = along[..., None] * self.along[:, None] + across[..., None] * self.across[:, None]
+        return offset * self.width[:, None, None]
 
     def edge(self, points: Tensor, u: Tensor, beyond: Tensor | None = None) -> Tensor:
         """Across at u (B, N) along: a smooth curve through the points (B, M, 2), level outside the first and the last.

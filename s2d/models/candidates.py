@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
 from s2d.models.blocks import identity_grid, resize
 from s2d.models.faces import face_radius, head_similarity, known_in_both, scale_of
 from s2d.models.heatmaps import gaussian_field
-from s2d.models.lids import with_open_lids
+from s2d.models.lids import behind_lids, with_open_lids
 from s2d.models.sheets import sheet_motion
 from s2d.models.skull import skull_outline
 
@@ -46,6 +47,8 @@ MATERN_RIDGE = 0.01  # noise of single landmarks; what it smooths too much, the 
 OUTLINE_RIDGE = 0.1  # an estimate, and hair is soft
 BORDER_RIDGE = 0.05  # the border is held more loosely, so that a head may come close to it
 BORDER_ANCHORS = 16  # evenly around the image; without them the whole picture turns with the head
+HIDDEN_RIDGE = 10.0  # for every time that a landmark of the jaw folds, squared: it counts for nothing at twice
+TOUCHING = 0.003  # normalised: landmarks are not known to be nearer
 COARSE_NODES = 32  # per side, where the smooth level is summed up; finer grids changed the fourth digit of the error
 RBF_SIGMA = 0.15  # in face radii, of the fine level: a lid's height
 RBF_RIDGE = 0.05
@@ -79,7 +82,7 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
     sheets = sheet_motion(source, driving, head, grid)
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
-    pupils = [_pupil_displacement(source, driving, similarity, pupil, rigid, head + sheets) for pupil in PUPILS]
+    pupils = [_pupil_displacement(source, driving, similarity, side, grid, head + sheets) for side in (0, 1)]
     moving = [torch.zeros_like(rigid), rigid, head + sheets, skull + sheets, *parts, *pupils]
     return Candidates(torch.stack(moving, dim=1), head, sheets)
 
@@ -100,24 +103,39 @@ def landmark_motion(
     places, ends = (torch.cat([points[:, :FITTED], outline], dim=1) for points, outline in pairs)
     known = torch.isfinite(places + ends).all(-1)
     places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
-    smooth, fitted = _smooth_motion(places, ends - places, known, driving_outline.shape[1])
-    count = places.shape[1] - driving_outline.shape[1]
+    doubt = _doubt(places, ends, known)
+    smooth, fitted = _smooth_motion(places, ends - places, known, doubt)
     sigma = RBF_SIGMA * face_radius(driving)
-    centres, left = places[:, :count], (ends - places - fitted)[:, :count]
-    weights, _ = fit_rbf(centres, left, known[:, :count], sigma)
+    centres, left = places[:, :FITTED], (ends - places - fitted)[:, :FITTED]
+    weights = fit_rbf(centres, left, known[:, :FITTED], sigma, RBF_RIDGE + doubt)
     field = resize(smooth, height, width) + gaussian_field(centres, weights, sigma, height, width)
     return field.permute(0, 2, 3, 1)
 
 
-def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, outline: int) -> tuple[Tensor, Tensor]:
+def _doubt(places: Tensor, ends: Tensor, known: Tensor) -> Tensor:
+    """Noise (B, FITTED) of landmarks of the jaw that the face hides, from landmarks (B, N, 2) on both sides; else 0.
+
+    Of a turned head detectors put the far side of the jaw behind nose and lips. A field that takes such a landmark
+    along folds: its motion differs from that of another by more than they are apart. What is in front is right.
+    """
+    jaw = len(layout.PARTS["jaw"])
+    here, there, apart = (_distances(at[:, :jaw], at[:, jaw:FITTED]) for at in (places, ends, ends - places))
+    both = known[:, :jaw, None] & known[:, None, jaw:FITTED]
+    folds = torch.where(both, apart / torch.minimum(here, there).clamp(min=TOUCHING), 0.0).amax(-1)
+    return F.pad(HIDDEN_RIDGE * (folds - 1).clamp(0, 2) ** 2, (0, FITTED - jaw))
+
+
+def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, doubt: Tensor) -> tuple[Tensor, Tensor]:
     """The smooth level on its own coarse grid (B, 2, n, n) and at the places (B, N, 2), the outline last."""
     border = _border(places).expand(places.shape[0], -1, -1)
     nodes = torch.cat([places, border], dim=1)
     values = torch.cat([moved, torch.zeros_like(border)], dim=1)
     used = torch.cat([known, known.new_ones(border.shape[:2])], dim=1)
     gram = matern(nodes, nodes) * (used[:, :, None] & used[:, None])
-    ridges = ((MATERN_RIDGE, places.shape[1] - outline), (OUTLINE_RIDGE, outline), (BORDER_RIDGE, BORDER_ANCHORS))
+    outline = places.shape[1] - FITTED
+    ridges = ((MATERN_RIDGE, FITTED), (OUTLINE_RIDGE, outline), (BORDER_RIDGE, BORDER_ANCHORS))
     ridge = torch.cat([places.new_full((count,), value) for value, count in ridges])
+    ridge = ridge + F.pad(doubt, (0, outline + BORDER_ANCHORS))
     ridge = ridge + (~used).to(gram)  # keeps the rows of unknown points invertible
     weights = solve_spd(gram + torch.diag_embed(ridge), values)
     grid = identity_grid(COARSE_NODES, COARSE_NODES, places).reshape(1, -1, 2)
@@ -127,9 +145,13 @@ def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, outline: int) -
 
 def matern(a: Tensor, b: Tensor) -> Tensor:
     """Matern's covariance of order 3/2 between points (B, M, 2) and (B, N, 2): (B, M, N), 1 where they meet."""
-    squared = ((a[:, :, None] - b[:, None]) ** 2).sum(-1)
-    distance = (squared + 1e-12).sqrt() * (math.sqrt(3) / MATERN_LENGTH)  # the root's slope is infinite at 0
+    distance = _distances(a, b) * (math.sqrt(3) / MATERN_LENGTH)
     return (1 + distance) * torch.exp(-distance)
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    """Between points (B, M, 2) and (B, N, 2): (B, M, N), and a millionth more where they meet."""
+    return (((a[:, :, None] - b[:, None]) ** 2).sum(-1) + 1e-12).sqrt()  # the root's slope is infinite at 0
 
 
 def _border(like: Tensor) -> Tensor:
@@ -140,16 +162,15 @@ def _border(like: Tensor) -> Tensor:
     return torch.cat([torch.stack(edge, dim=-1) for edge in edges])[None]
 
 
-def fit_rbf(centres: Tensor, values: Tensor, known: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of Gaussians (B, N, C) that interpolate values (B, N, C) at centres (B, N, 2), and their values there.
+def fit_rbf(centres: Tensor, values: Tensor, known: Tensor, sigma: Tensor, ridge: Tensor) -> Tensor:
+    """Weights of Gaussians (B, N, C) that interpolate values (B, N, C) at centres (B, N, 2).
 
-    (G + ridge I) w = values; centres that are not `known` (B, N) get weight 0. sigma (B,).
+    (G + ridge I) w = values; centres that are not `known` (B, N) get weight 0. sigma (B,), ridge (B, N).
     """
     squared = ((centres[:, :, None] - centres[:, None]) ** 2).sum(-1)
     gram = torch.exp(-0.5 * squared / sigma[:, None, None] ** 2) * (known[:, :, None] & known[:, None])
-    ridge = RBF_RIDGE + (~known).to(gram)  # keeps the rows of unknown landmarks invertible
-    weights = solve_spd(gram + torch.diag_embed(ridge), values)
-    return weights, gram @ weights
+    ridge = ridge + (~known).to(gram)  # keeps the rows of unknown landmarks invertible
+    return solve_spd(gram + torch.diag_embed(ridge), values)
 
 
 def solve_spd(matrix: Tensor, right: Tensor) -> Tensor:
@@ -167,7 +188,7 @@ def solve_by_products(matrix: Tensor, right: Tensor) -> Tensor:
     """`solve_spd` by Newton's iteration for the inverse, X <- X (2 I - A X), which squares the error at every step.
 
     From X = I / |A| the error shrinks as (1 - eigenvalue / |A|) ** (2 ** step). With 60 landmarks, outline and border,
-    |A| is at most 86 and the eigenvalues at least 0.01: 18 steps reach the precision of float32 for any landmarks.
+    |A| is at most 126 and the eigenvalues at least 0.01: 18 steps reach the precision of float32 for any landmarks.
     """
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     inverse = identity / matrix.abs().sum(-1).amax(-1)[:, None, None]
@@ -194,13 +215,16 @@ def _part_displacement(
 
 
 def _pupil_displacement(
-    source: Tensor, driving: Tensor, similarity: Tensor, pupil: int, rigid: Tensor, head: Tensor
+    source: Tensor, driving: Tensor, similarity: Tensor, side: int, grid: Tensor, head: Tensor
 ) -> Tensor:
     """The head's similarity, shifted so that the driving pupil meets the source's: an iris turns, lids do not bend it.
 
-    Where one of the two pupils is not known: the motion of the head.
+    What the source hides behind its lids continues what is at their edge. Where a landmark of the eye is not known in
+    one of the two: the motion of the head.
     """
-    known = known_in_both(source, driving, [pupil])
-    start, end = (torch.where(known[:, None], points[:, pupil], 0.0) for points in (driving, source))
+    known = known_in_both(source, driving, [PUPILS[side], *layout.EYES[side]])
+    start, end = (torch.where(known[:, None], points[:, PUPILS[side]], 0.0) for points in (driving, source))
     shift = end - apply(similarity, start[:, None])[:, 0]
-    return torch.where(known[:, None, None, None], rigid + shift[:, None, None], head)
+    turned = _displacement(similarity, grid) + shift[:, None, None]
+    hidden = behind_lids(source, driving, layout.EYES[side], grid, turned)
+    return torch.where(known[:, None, None, None], turned + hidden, head)

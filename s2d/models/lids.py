@@ -57,12 +57,33 @@ def with_open_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
     points = list(driving.unbind(1))
     for eye in layout.EYES:
         there = known_in_both(source, driving, eye)[:, None]
-        mine, theirs = _axes(driving, eye), _axes(source, eye)
+        mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
         along, across = theirs.local(source[:, list(eye)].nan_to_num(0.0, 0.0, 0.0))
+        across = across * (theirs.width / (scale * mine.width))[:, None]
+        places = mine.corner[:, None] + mine.way(along, across)
         for k in (*UPPER, *LOWER):
-            place = mine.place(along[:, k], across[:, k] * theirs.width / (scale * mine.width))
-            points[eye[k]] = torch.where(there, place, driving[:, eye[k]])
+            points[eye[k]] = torch.where(there, places[:, k], driving[:, eye[k]])
     return torch.stack(points, dim=1)
+
+
+def behind_lids(source: Tensor, driving: Tensor, eye: tuple[int, ...], grid: Tensor, turned: Tensor) -> Tensor:
+    """What is to be added to the displacement `turned` (B, h, w, 2) of an eyeball on grid (h, w, 2): (B, h, w, 2).
+
+    An eye that looks elsewhere than the source's shows what the source hides behind its lids; there the nearest place
+    between these is taken. Around the eye it fades out as the places themselves lie outside of it.
+    """
+    mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
+    here = _way_between(mine, driving, eye, grid.reshape(1, -1, 2))
+    there = _way_between(theirs, source, eye, (grid + turned).flatten(1, 2))
+    return theirs.way(*(a - b for a, b in zip(there, here, strict=True))).reshape(turned.shape)
+
+
+def _way_between(axes: Axes, points: Tensor, eye: tuple[int, ...], places: Tensor) -> tuple[Tensor, Tensor]:
+    """How far along and across it is from places (B, N, 2) into an eye: (B, N) each in widths, 0 between its lids."""
+    u, v = axes.local(places)
+    along = u.clamp(0, 1)
+    gap = Gap.between(v, *lid_edges(axes, points, eye, along))
+    return along - u, torch.minimum(torch.maximum(v, gap.upper), gap.lower) - v
 
 
 def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, softness: float) -> Tensor:
@@ -72,7 +93,7 @@ def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, sof
     an eye is not known.
     """
     right, left = (
-        _motion(_eye(source, driving, scale, grid, eye), _axes(source, eye), scale, grid, softness)
+        _motion(_eye(source, driving, scale, grid, eye), eye_axes(source, eye), scale, grid, softness)
         for eye in layout.EYES
     )
     return right + left
@@ -105,23 +126,23 @@ def _motion(eye: _Eye, theirs: Axes, scale: Tensor, grid: Tensor, softness: floa
 
 
 def _eye(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, eye: tuple[int, ...]) -> _Eye:
-    mine, theirs = _axes(driving, eye), _axes(source, eye)
+    mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
     u, v = mine.local(grid.reshape(1, -1, 2))
-    gap = Gap.between(v, *_lids(mine, driving, eye, u))
+    gap = Gap.between(v, *lid_edges(mine, driving, eye, u))
     larger = (theirs.width / (scale * mine.width))[:, None]  # the source's eye, on the driver's face, by the driver's
-    here, there = _aperture(mine, driving, eye), _aperture(theirs, source, eye) * larger
+    here, there = aperture(mine, driving, eye), aperture(theirs, source, eye) * larger
     closed = ((there - here) / there.clamp(min=LEAST)).clamp(0, 1)
-    ends = Gap.between(v, *(larger * lid for lid in _lids(theirs, source, eye, u, BEYOND * closed)))
+    ends = Gap.between(v, *(larger * lid for lid in lid_edges(theirs, source, eye, u, BEYOND * closed)))
     return _Eye(mine, u, gap, ends.upper, ends.lower, closed, known_in_both(source, driving, eye))
 
 
-def _aperture(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
+def aperture(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
     """(B, 1) mean distance between the lids, in eye widths."""
     upper, lower = (axes.local(points[:, [eye[k] for k in lid]].nan_to_num(0.0, 0.0, 0.0))[1] for lid in (UPPER, LOWER))
     return (lower - upper).mean(-1, keepdim=True)
 
 
-def _lids(
+def lid_edges(
     axes: Axes, points: Tensor, eye: tuple[int, ...], u: Tensor, beyond: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Where the upper and the lower lid are across, at places u (B, N) along the eye: (B, N) each; 0 beyond corners."""
@@ -130,5 +151,5 @@ def _lids(
     return upper, lower
 
 
-def _axes(points: Tensor, eye: tuple[int, ...]) -> Axes:
+def eye_axes(points: Tensor, eye: tuple[int, ...]) -> Axes:
     return Axes.between(points[:, eye[0]].nan_to_num(0.0, 0.0, 0.0), points[:, eye[3]].nan_to_num(0.0, 0.0, 0.0))

@@ -15,10 +15,12 @@ from torch import Tensor
 from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models import candidates as c
+from s2d.models.axes import Axes
 from s2d.models.blocks import identity_grid, resize, smoothstep, warp
 from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean
 from s2d.models.heatmaps import full_precision
 from s2d.models.interior import skin_colour
+from s2d.models.lids import aperture, eye_axes, lid_edges
 from s2d.models.sheets import draw
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
@@ -60,8 +62,7 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
     with torch.autocast(driving.device.type, enabled=False):
         moving = c.candidate_displacements(source, driving, height, width)
         head = head_probability(driving, head_similarity(source, driving), height, width)
-        pupils = [moving.displacement[:, k] for k in _PUPIL_CANDIDATES]
-        gates = [_pupil_gate(source, driving, displacement, side) for side, displacement in enumerate(pupils)]
+        gates = [_pupil_gate(source, driving, height, width, side) for side in (0, 1)]
         logits = _probabilities(driving, head, gates).log()
         return Prior(moving.displacement, logits, moving.head, moving.sheets)
 
@@ -84,10 +85,6 @@ def sheet_share(masks: Tensor) -> Tensor:
 def blend(displacement: Tensor, masks: Tensor) -> Tensor:
     """Displacements (B, K, h, w, 2) weighted by masks (B, K, h, w): (B, h, w, 2)."""
     return (displacement * masks[..., None]).sum(dim=1)
-
-
-_PUPIL_CANDIDATES = (c.RIGHT_PUPIL, c.LEFT_PUPIL)
-_LIDS = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
 
 
 def _probabilities(driving: Tensor, head: Tensor, gates: list[Tensor]) -> Tensor:
@@ -161,43 +158,32 @@ def signed_distance(polygon: Tensor, height: int, width: int) -> Tensor:
     return torch.where(crossings % 2 == 1, -distance, distance)
 
 
-def _pupil_gate(source: Tensor, driving: Tensor, displacement: Tensor, side: int) -> Tensor:
-    """Where a pupil's own motion holds: around the pupil, between open lids, in the driving frame and in the source.
+def _pupil_gate(source: Tensor, driving: Tensor, height: int, width: int, side: int) -> Tensor:
+    """Where a pupil's own motion holds: around it and where it was, between lids that are open in both.
 
     Returns (B, h, w) in [0, 1]; all zero where a pupil or an eye is not known. A closed lid wins over any gaze.
     """
-    needed = [*layout.EYES[side], c.PUPILS[side]]
-    both = known_in_both(source, driving, needed)
+    eye, pupil = layout.EYES[side], c.PUPILS[side]
+    both = known_in_both(source, driving, [*eye, pupil])[:, None]
     source, driving = source.nan_to_num(), driving.nan_to_num()
-    grid = identity_grid(displacement.shape[1], displacement.shape[2], driving).expand_as(displacement)
-    here = _between_lids(driving, grid, side)
-    there = _between_lids(source, grid + displacement, side)
-    near = _near_pupil(driving, grid, side)
-    return torch.where(both[:, None, None], here * there * near, 0.0)
+    mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
+    places = identity_grid(height, width, driving).reshape(1, -1, 2)
+    u, v = mine.local(places)
+    upper, lower = lid_edges(mine, driving, eye, u)
+    inside = smoothstep(torch.minimum(v - upper, lower - v) / LID_SOFTNESS)
+    ends = (torch.cat(axes.local(points[:, [pupil]]), dim=-1) for axes, points in ((mine, driving), (theirs, source)))
+    near = 1 - smoothstep((_distance(torch.stack([u, v], dim=-1), *ends) - IRIS) / RING)
+    gate = inside * near * _open(mine, driving, eye) * _open(theirs, source, eye)
+    return torch.where(both, gate, 0.0).reshape(-1, height, width)
 
 
-def _near_pupil(driving: Tensor, grid: Tensor, side: int) -> Tensor:
-    """1 on the iris, falling to 0 over a ring around it."""
-    width = _eye_width(driving, side)[:, None, None]
-    distance = torch.linalg.vector_norm(grid - driving[:, None, [c.PUPILS[side]]], dim=-1) / width
-    return 1 - smoothstep((distance - IRIS) / RING)
+def _distance(places: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Of places (B, N, 2) from the line between two points (B, 2) each: (B, N)."""
+    way, offset = (end - start)[:, None], places - start[:, None]
+    along = (offset * way).sum(-1, keepdim=True) / (way**2).sum(-1, keepdim=True).clamp(min=1e-8)
+    return ((offset - along.clamp(0, 1) * way) ** 2).sum(-1).clamp(min=1e-12).sqrt()
 
 
-def _between_lids(points: Tensor, places: Tensor, side: int) -> Tensor:
-    """1 at places (B, h, w, 2) between the lids of an open eye, falling smoothly to 0 at the lids: (B, h, w)."""
-    corners = points[:, list(layout.EYES[side])]  # clockwise on the screen: inside is to the right of every edge
-    edge = corners.roll(-1, dims=1) - corners
-    normal = torch.stack([-edge[..., 1], edge[..., 0]], -1) / edge.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    depth = torch.einsum("bhwc,bnc->bhwn", places, normal) - (corners * normal).sum(-1)[:, None, None]
-    width = _eye_width(points, side)
-    upper, lower = (points[:, list(lids)] for lids in zip(*_LIDS[side], strict=True))
-    aperture = (upper - lower).norm(dim=-1).mean(-1) / width
-    openness = smoothstep((aperture - CLOSED) / (OPEN - CLOSED))
-    return smoothstep(depth.amin(-1) / (LID_SOFTNESS * width)[:, None, None]) * openness[:, None, None]
-
-
-def _eye_width(points: Tensor, side: int) -> Tensor:
-    """Distance between the two corners of an eye: (B, 70, 2) -> (B,)."""
-    first, second = layout.EYES[side][0], layout.EYES[side][3]
-    squared: Tensor = ((points[:, first] - points[:, second]) ** 2).sum(-1)
-    return squared.clamp(min=1e-12).sqrt()
+def _open(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
+    """Whether an eye shows its pupil, 0 to 1: (B, 1)."""
+    return smoothstep((aperture(axes, points, eye) - CLOSED) / (OPEN - CLOSED))

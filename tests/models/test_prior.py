@@ -99,6 +99,17 @@ def test_the_iris_moves_between_still_lids(face, motions):
     assert (sampled(grid, around) - around).abs().max() < 0.003
 
 
+@pytest.mark.parametrize("by", [0.04, -0.04])
+def test_the_iris_is_gone_from_where_it_was(face, by):
+    """A wide eye that looks aside shows its white where the source has the iris: one iris, not one and a half."""
+    wide = face.clone()
+    wide[:, [37, 38, 43, 44], 1] -= 0.02
+    driving = wide.clone()
+    driving[:, 68:, 0] += by
+    shown = sampled(flow(wide, driving), wide[:, 68:])
+    torch.testing.assert_close(shown[..., 0], wide[:, 68:, 0] - by, atol=0.005, rtol=0)
+
+
 def test_a_closed_lid_wins_over_any_gaze(face, motions):
     open_eyes = p.motion_prior(face, motions["a gaze"](face), SIZE, SIZE).masks
     assert open_eyes[:, c.RIGHT_PUPIL :].amax((2, 3)).min() > 0.5
