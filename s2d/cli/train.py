@@ -108,9 +108,9 @@ def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
     usual = RUNS / Path(config).stem
     out = args.out or _free_folder(usual)
     if args.resume is None:
-        if announce and out not in (args.out, usual):
-            announce(f"{usual} holds another run, so this one goes to {out} (--out chooses, --resume goes on)")
-        return config, Run(out, args.logger, announce=announce)
+        other = out not in (args.out, usual)
+        why = f": {usual} holds another run (--out chooses, --resume goes on)" if other else ""
+        return config, Run(out, args.logger, announce=announce, why=why)
     checkpoint = find_checkpoint(out, args.resume)
     own = checkpoint.parent.parent / CONFIG
     return args.config or (own if own.is_file() else config), Run(out, args.logger, checkpoint, announce)

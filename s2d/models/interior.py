@@ -26,16 +26,18 @@ SMILE, ROUND = 0.2, 0.5  # openings, in mouth widths: the one shows the teeth, b
 HIDDEN = 0.35  # of them is hidden
 SOFTNESS = 0.06  # mouth widths over which it fades in behind the lips
 BOW = 0.4  # of the height of the teeth: how much deeper their lower edge lies in the middle
+TOOTH_ENDS = (0.0, 0.17, 0.3, 0.41)  # mouth widths from the middle, where one tooth ends and the next begins
+NICK, NICK_WIDTH = 0.2, 0.012  # share of their light that is lost there, over these mouth widths
 BLEND = 0.08  # mouth widths over which one thing inside passes into the next
 STRETCH = 2.0  # of what the source shows below its teeth, which nobody sees
 FULL = 0.1  # mouth widths of opening, beyond the source's, from which on all that the source has not is drawn
 
 
-def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, grid: Tensor) -> Tensor:
-    """`image` (B, 3, h, w) on `grid` (h, w, 2), the source moved, with the inside of the mouth where it opens.
+def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, grid: Tensor, pixel: float) -> Tensor:
+    """`image` (B, 3, h, w), the source moved, with the inside of the mouth where it opens; on grid (h, w, 2).
 
-    Points (B, 70, 2) normalised; skin (B, 3) of `skin_colour`. Unchanged where a landmark of the mouth is not known, or
-    it opens no further.
+    Its nodes are `pixel` apart, normalised. Points (B, 70, 2) normalised; skin (B, 3) of `skin_colour`. Unchanged where
+    a landmark of the mouth is not known, or it opens no further.
     """
     before, now = m.Mouth.of(source), m.Mouth.of(driving)
     u, v = now.axes.local(grid.reshape(1, -1, 2))
@@ -45,7 +47,7 @@ def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, 
     share = _missing(v - upper, opening, shown) * (torch.minimum(v - upper, lower - v) / SOFTNESS).clamp(0, 1)
     share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
     middle = now.axes.local(now.points[:, [m.INNER_UPPER[2]]])[1]
-    colour = _inside(u, v - middle, lower - v, opening, skin)
+    colour = _inside(u, v - middle, lower - v, opening, skin, pixel / now.axes.width[:, None])
     return image + (share[:, None] * (colour - image.flatten(2))).reshape(image.shape)
 
 
@@ -59,8 +61,8 @@ def _missing(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
     return (lacks_teeth + lower_down * (lacks_rest - lacks_teeth)) * (more / FULL).clamp(max=1)
 
 
-def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tensor) -> Tensor:
-    """Colours (B, 3, N) at places `line` below the middle of the upper lip and `above` the lower one."""
+def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tensor, pixel: Tensor) -> Tensor:
+    """Colours (B, 3, N) at places `line` below the middle of the upper lip and `above` the lower one, `pixel` apart."""
     mean = skin.mean(-1, keepdim=True).clamp(min=1e-6)
     hue = (skin / mean).clamp(min=1e-3)  # a power's slope is infinite at 0
     light = (mean / LIGHT).sqrt()  # the root is the light's; the rest is the person's own, and teeth do not share it
@@ -70,9 +72,16 @@ def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tenso
     colourful = ((1 - skin.amin(-1) / skin.amax(-1).clamp(min=1e-6)) / COLOURFUL).clamp(max=1)
     red = 1 + colourful[:, None] * (skin.new_tensor(FLESH) - 1)
     flesh = lightness[:, None] * (light * hue**FLESH_HUE * red)[..., None]
-    teeth = (TEETH * light * hue**TEETH_HUE)[..., None]
+    teeth = (TEETH * light * hue**TEETH_HUE)[..., None] * (1 - _nicks(u, pixel))[:, None]
     bite = 1 - ((line - TEETH_HEIGHT * (1 - BOW + BOW * arch)) / BLEND + 0.5).clamp(0, 1)
     return flesh + (bite * (1 - hidden))[:, None] * (teeth - flesh)
+
+
+def _nicks(u: Tensor, pixel: Tensor) -> Tensor:
+    """How much darker it is between two teeth, at places u (B, N) along the mouth; fainter where a pixel is wider."""
+    width = pixel.clamp(min=NICK_WIDTH)
+    offset = ((u - 0.5).abs()[..., None] - u.new_tensor(TOOTH_ENDS)).abs().amin(-1)
+    return NICK * NICK_WIDTH / width * torch.exp(-((offset / width) ** 2))
 
 
 def skin_colour(image: Tensor, points: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Te
         eyes, mouth = _boxes(driving, height, width)
         around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (eyes, mouth))
         lashes = draw_lashes(around_eyes, source, driving, scale, eyes.cut(grid)) - around_eyes
-        inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid)) - around_mouth
+        inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid), 2 / (width - 1)) - around_mouth
         change = _put_back(lashes, eyes, height, width) + _put_back(inside, mouth, height, width)
         return image + share * change
 

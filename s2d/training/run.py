@@ -50,6 +50,8 @@ class Run:
     """Training checkpoint to go on from."""
     announce: Callable[[str], None] | None = field(default=None, compare=False)
     """Told, a line each, the folder as soon as it is this run's own, before any step, and what is done otherwise."""
+    why: str = field(default="", compare=False)
+    """Said with the folder: why it is this one, where nobody chose it."""
 
 
 def train(options: Sequence[str], config: str | Path, run: Run) -> dict[str, Any]:
@@ -110,7 +112,7 @@ class TrainingCLI(LightningCLI):
             FaceDataModule,
             save_config_callback=None,
             seed_everything_default=0,
-            parser_kwargs={"prog": "s2d train", "exit_on_error": False},
+            parser_kwargs={"prog": "s2d train", "exit_on_error": False, "allow_abbrev": False},
             trainer_defaults={"enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0},
             args=["--config", str(config), *options],
             run=False,
@@ -194,7 +196,7 @@ class TrainingCLI(LightningCLI):
                 claim(self.run_folder)
                 if not self.resumed:  # what a run left that died before its first checkpoint
                     self.best.path.unlink(missing_ok=True)
-                self._announce(f"training into {self.run_folder.out}")
+                self._announce(f"training into {self.run_folder.out}{self.run_folder.why}")
             self._announce(self._note)
 
     def _announce(self, line: str) -> None:

@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Sequenc
     def train(options: Sequence[str], config: str | Path, run: Run) -> Mapping[str, Any]:
         calls.append((list(options), config, run))
         if run.announce:
-            run.announce(f"training into {run.out}")
+            run.announce(f"training into {run.out}{run.why}")
         return RESULT
 
     monkeypatch.setattr(training_run, "train", train)
@@ -178,8 +178,7 @@ def test_it_says_at_the_start_and_at_the_end_where_it_trains(asked: list[Any], c
     assert main(["train", "--data", "D"]) == 0
     shown = capsys.readouterr()
     assert shown.err == (
-        "runs/tiny holds another run, so this one goes to runs/tiny-2 (--out chooses, --resume goes on)\n"
-        "training into runs/tiny-2\n"
+        "training into runs/tiny-2: runs/tiny holds another run (--out chooses, --resume goes on)\n"
     )
     assert "after 5 steps, runs/tiny-2" in shown.out
 

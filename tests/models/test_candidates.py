@@ -46,7 +46,9 @@ def test_radial_basis_weights_solve_the_ridge_system():
     centres, values = rng.uniform(-1, 1, (1, 9, 2)), rng.normal(size=(1, 9, 2))
     known = torch.ones(1, 9, dtype=torch.bool)
     ridge = rng.uniform(0, 1, (1, 9))
-    weights = c.fit_rbf(*map(torch.tensor, (centres, values)), known, torch.tensor([0.3]).double(), torch.tensor(ridge))
+    weights = c.fit_rbf(
+        *map(torch.tensor, (centres, values)), known, torch.tensor([0.3], dtype=torch.float64), torch.tensor(ridge)
+    )
     squared = ((centres[0][:, None] - centres[0][None]) ** 2).sum(-1)
     gram = np.exp(-squared / (2 * 0.09))
     expected = np.linalg.solve(gram + np.diag(ridge[0]), values[0])

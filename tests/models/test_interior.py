@@ -30,7 +30,7 @@ def skin() -> Tensor:
 def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: tuple[float, ...] = SKIN) -> Tensor:
     """On the picture's own grid."""
     grid = identity_grid(*image.shape[-2:], source)
-    return interior.draw_interior(image, source, driving, torch.tensor([skin]), grid)
+    return interior.draw_interior(image, source, driving, torch.tensor([skin]), grid, 2 / (image.shape[-1] - 1))
 
 
 def opened(face: Tensor, by: float) -> Tensor:
@@ -193,3 +193,20 @@ def test_a_black_face_gets_no_nan(skin: Tensor, face: Tensor):
     black = torch.zeros_like(skin)
     drawn = draw_interior(black, lips_closed(face), opened(face, 0.12), (0.0, 0.0, 0.0))
     assert torch.isfinite(drawn).all()
+
+
+def test_teeth_are_told_apart_where_a_pixel_is_fine_enough(skin: Tensor, face: Tensor):
+    """A darker line between the two in the middle, the same on either side of it, and none in a small picture."""
+    driving = opened(face, 0.1)
+
+    def row(size: int) -> Tensor:
+        grid, black = identity_grid(size, size, face), torch.zeros(1, 3, size, size)
+        picture = interior.draw_interior(black, lips_closed(face), driving, torch.tensor([SKIN]), grid, 2 / (size - 1))
+        place = float(driving[0, 62, 1]) + 0.02
+        return picture[0].mean(0)[round((place + 1) / 2 * (size - 1))]
+
+    large, small = row(513), row(33)
+    middle, beside = large[256], large[256 + 12]  # half a tooth away
+    assert 0.7 < middle / beside < 0.85
+    torch.testing.assert_close(large, large.flip(0), atol=1e-4, rtol=0)
+    assert small[16] / small[15] > 0.95
