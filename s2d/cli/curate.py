@@ -35,7 +35,7 @@ from s2d.cli.arguments import add_detector, at_least
 from s2d.cli.filters import add_filter_arguments
 from s2d.cli.recipes import add_recipe_arguments, check_inputs, described, recipe_tables
 from s2d.curation.config import MAX_CROP, MIN_CROP, CurationConfig, layered, read_settings
-from s2d.errors import UsageError
+from s2d.errors import S2DError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +92,11 @@ def run(args: argparse.Namespace) -> None:
         summary = curate(args.inputs, args.out, config, executor, retry_failed=retry)
         result, tables = {}, []
     emit({**_result(args.out, summary), **result}, [*tables, *_tables(args.out, summary)], args.json)
-    if not (summary.videos.outcome == "kept").any():
+    outcomes = set(summary.videos.outcome)
+    if "kept" not in outcomes:
         where = f"see `s2d inspect {args.out}`" if args.json else f"see the reasons above, or `s2d inspect {args.out}`"
+        if outcomes == {"failed"}:
+            raise S2DError("no file could be curated", where, "give videos or pictures that show a face")
         sys.stderr.write(f"s2d curate: nothing was kept: {where}\n")
 
 

@@ -137,6 +137,16 @@ def test_when_nothing_was_kept_it_says_so(films, tmp_path, capsys, seen, as_json
     assert capsys.readouterr().err == ""
 
 
+def test_when_every_file_failed_it_failed(films, tmp_path, capsys, seen):  # noqa: F811
+    """The table still says why, and the data set is there to be gone on with."""
+    out = tmp_path / "out"
+    assert main(["curate", str(films / "01.mp4"), "--out", str(out)]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("s2d curate: no file could be curated: see the reasons above")
+    assert told.err.count("\n") == 1
+    assert "said failed" in told.out
+
+
 @pytest.mark.parametrize(
     ("option", "value", "allowed"),
     [
