@@ -16,9 +16,10 @@ from torch.nn import functional as F
 from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
 from s2d.models.blocks import identity_grid, resize
+from s2d.models.box import box_around
 from s2d.models.faces import face_radius, head_similarity, known_in_both, scale_of
 from s2d.models.heatmaps import gaussian_field
-from s2d.models.lids import behind_lids, with_open_lids
+from s2d.models.lids import AROUND, behind_lids, with_open_lids
 from s2d.models.sheets import sheet_motion
 from s2d.models.skull import skull_outline
 
@@ -76,27 +77,26 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     grid = identity_grid(height, width, driving)
     similarity = head_similarity(source, driving)
     rigid = _displacement(similarity, grid)
-    nothing = driving.new_zeros(driving.shape[0], 0, 2)
     awake = with_open_lids(source, driving, scale_of(similarity))
-    head = landmark_motion(source, awake, nothing, nothing, height, width)
-    skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
+    head, skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
     sheets = sheet_motion(source, driving, head, grid)
+    moved = head + sheets
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
-    pupils = [_pupil_displacement(source, driving, similarity, side, grid, head + sheets) for side in (0, 1)]
-    moving = [torch.zeros_like(rigid), rigid, head + sheets, skull + sheets, *parts, *pupils]
+    pupils = [_pupil_displacement(source, driving, similarity, side, grid, rigid, moved) for side in (0, 1)]
+    moving = [torch.zeros_like(rigid), rigid, moved, skull + sheets, *parts, *pupils]
     return Candidates(torch.stack(moving, dim=1), head, sheets)
 
 
 def landmark_motion(
     source: Tensor, driving: Tensor, source_outline: Tensor, driving_outline: Tensor, height: int, width: int
-) -> Tensor:
-    """Displacement (B, height, width, 2) that takes landmarks where they were and fades towards the image's border.
+) -> tuple[Tensor, Tensor]:
+    """Displacements (B, height, width, 2) that take landmarks where they were and fade towards the image's border.
 
-    All but the inner lips: see lips.py.
+    All but the inner lips: see lips.py. First without, then with the outlines (B, M, 2).
 
     A smooth level, the Gaussian process whose covariance is Matern's of order 3/2 (Rasmussen and Williams 2006, eq.
-    4.17), through the landmarks, the outlines (B, M, 2) and zero around the border: hair and shoulders follow the face
-    by halves, as in a thin-plate spline. A fine level of radial basis functions adds what the smooth one leaves at lids
+    4.17), through the landmarks, the outlines and zero around the border: hair and shoulders follow the face by
+    halves, as in a thin-plate spline. A fine level of radial basis functions adds what the smooth one leaves at lids
     and lips. A point that is not known on either side has no weight and disturbs no other.
     """
     pairs = ((driving, driving_outline), (source, source_outline))
@@ -104,12 +104,13 @@ def landmark_motion(
     known = torch.isfinite(places + ends).all(-1)
     places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
     doubt = _doubt(places, ends, known)
-    smooth, fitted = _smooth_motion(places, ends - places, known, doubt)
-    sigma = RBF_SIGMA * face_radius(driving)
-    centres, left = places[:, :FITTED], (ends - places - fitted)[:, :FITTED]
-    weights = fit_rbf(centres, left, known[:, :FITTED], sigma, RBF_RIDGE + doubt)
+    landmarks = known & (torch.arange(places.shape[1], device=known.device) < FITTED)
+    smooth, left = _smooth_motion(places, ends - places, (landmarks, known), doubt)
+    centres, sigma = places[:, :FITTED], RBF_SIGMA * face_radius(driving)
+    weights = fit_rbf(centres, left[:, :FITTED], known[:, :FITTED], sigma, RBF_RIDGE + doubt)
     field = resize(smooth, height, width) + gaussian_field(centres, weights, sigma, height, width)
-    return field.permute(0, 2, 3, 1)
+    without, outlined = field.permute(0, 2, 3, 1).chunk(2, dim=-1)
+    return without, outlined
 
 
 def _doubt(places: Tensor, ends: Tensor, known: Tensor) -> Tensor:
@@ -125,33 +126,47 @@ def _doubt(places: Tensor, ends: Tensor, known: Tensor) -> Tensor:
     return F.pad(HIDDEN_RIDGE * (folds - 1).clamp(0, 2) ** 2, (0, FITTED - jaw))
 
 
-def _smooth_motion(places: Tensor, moved: Tensor, known: Tensor, doubt: Tensor) -> tuple[Tensor, Tensor]:
-    """The smooth level on its own coarse grid (B, 2, n, n) and at the places (B, N, 2), the outline last."""
+def _smooth_motion(places: Tensor, moved: Tensor, choices: tuple[Tensor, ...], doubt: Tensor) -> tuple[Tensor, Tensor]:
+    """The smooth level through what each of the choices (B, N) says of the places (B, N, 2), the outline last.
+
+    On its own coarse grid (B, 2 for each choice, n, n), and what it leaves over at the places, (B, N, 2 for each).
+    """
     border = _border(places).expand(places.shape[0], -1, -1)
     nodes = torch.cat([places, border], dim=1)
-    values = torch.cat([moved, torch.zeros_like(border)], dim=1)
-    used = torch.cat([known, known.new_ones(border.shape[:2])], dim=1)
-    gram = matern(nodes, nodes) * (used[:, :, None] & used[:, None])
+    covariance, values = matern(nodes, nodes), torch.cat([moved, torch.zeros_like(border)], dim=1)
     outline = places.shape[1] - FITTED
     ridges = ((MATERN_RIDGE, FITTED), (OUTLINE_RIDGE, outline), (BORDER_RIDGE, BORDER_ANCHORS))
     ridge = torch.cat([places.new_full((count,), value) for value, count in ridges])
     ridge = ridge + F.pad(doubt, (0, outline + BORDER_ANCHORS))
-    ridge = ridge + (~used).to(gram)  # keeps the rows of unknown points invertible
-    weights = solve_spd(gram + torch.diag_embed(ridge), values)
+    weights, left = [], []
+    for choice in choices:
+        used = torch.cat([choice, choice.new_ones(border.shape[:2])], dim=1)
+        gram = covariance * (used[:, :, None] & used[:, None])
+        matrix = gram + torch.diag_embed(ridge + (~used).to(gram))  # keeps the rows of unknown points invertible
+        weights.append(solve_spd(matrix, values * used[..., None]))
+        left.append((values - gram @ weights[-1])[:, : places.shape[1]])
     grid = identity_grid(COARSE_NODES, COARSE_NODES, places).reshape(1, -1, 2)
-    field = (matern(grid, nodes) @ weights).reshape(places.shape[0], COARSE_NODES, COARSE_NODES, 2)
-    return field.permute(0, 3, 1, 2), (gram @ weights)[:, : places.shape[1]]
+    field = matern(grid, nodes) @ torch.cat(weights, dim=-1)
+    return field.reshape(places.shape[0], COARSE_NODES, COARSE_NODES, -1).permute(0, 3, 1, 2), torch.cat(left, dim=-1)
 
 
 def matern(a: Tensor, b: Tensor) -> Tensor:
     """Matern's covariance of order 3/2 between points (B, M, 2) and (B, N, 2): (B, M, N), 1 where they meet."""
-    distance = _distances(a, b) * (math.sqrt(3) / MATERN_LENGTH)
-    return (1 + distance) * torch.exp(-distance)
+    unit = MATERN_LENGTH / math.sqrt(3)
+    distance = _distances(a / unit, b / unit)
+    falling = torch.exp(-distance)
+    return torch.addcmul(falling, distance, falling)
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Between points (B, M, 2) and (B, N, 2): (B, M, N), and a millionth more where they meet."""
-    return (((a[:, :, None] - b[:, None]) ** 2).sum(-1) + 1e-12).sqrt()  # the root's slope is infinite at 0
+    """Between points (B, M, 2) and (B, N, 2): (B, M, N), and a thousandth where they meet.
+
+    By one matrix product, the quickest way over memory. In float32 that puts the square off by a millionth, which
+    nothing here notices: a covariance is flat where points meet.
+    """
+    squares = (a * a).sum(-1)[..., None] + (b * b).sum(-1)[..., None, :]
+    squared = squares - 2 * a @ b.mT
+    return squared.clamp(min=1e-6).sqrt()  # the root's slope is infinite at 0
 
 
 def _border(like: Tensor) -> Tensor:
@@ -215,7 +230,7 @@ def _part_displacement(
 
 
 def _pupil_displacement(
-    source: Tensor, driving: Tensor, similarity: Tensor, side: int, grid: Tensor, head: Tensor
+    source: Tensor, driving: Tensor, similarity: Tensor, side: int, grid: Tensor, rigid: Tensor, head: Tensor
 ) -> Tensor:
     """The head's similarity, shifted so that the driving pupil meets the source's: an iris turns, lids do not bend it.
 
@@ -225,6 +240,8 @@ def _pupil_displacement(
     known = known_in_both(source, driving, [PUPILS[side], *layout.EYES[side]])
     start, end = (torch.where(known[:, None], points[:, PUPILS[side]], 0.0) for points in (driving, source))
     shift = end - apply(similarity, start[:, None])[:, 0]
-    turned = _displacement(similarity, grid) + shift[:, None, None]
-    hidden = behind_lids(source, driving, layout.EYES[side], grid, turned)
-    return torch.where(known[:, None, None, None], turned + hidden, head)
+    turned = rigid + shift[:, None, None]
+    size, eye = (grid.shape[0], grid.shape[1]), layout.EYES[side]
+    box = box_around(driving, list(eye), AROUND, [(eye[0], eye[3])], size)
+    hidden = behind_lids(source, driving, eye, box.cut(grid), box.cut(turned))
+    return torch.where(known[:, None, None, None], turned + box.put_back(hidden, *size), head)

@@ -24,6 +24,7 @@ MARGIN = 0.1  # eye widths outside the source's lids, where the skin begins that
 EDGE = 0.15  # share of an eye, at either end, over which that begins
 LEAST = 0.1  # eye widths that an eye has to be open to be closed wholly: one that is shut in the source stays as it is
 FARTHEST = 0.7  # eye widths that a lid may move at most
+AROUND = 0.25  # eye widths around an eye, within which what it has alone gives way to the motion of the head
 LASHES, LASH_WIDTH = 0.5, 0.06  # share of light that the lashes of a closed lid take, and their width, in eye widths
 
 
@@ -70,12 +71,13 @@ def behind_lids(source: Tensor, driving: Tensor, eye: tuple[int, ...], grid: Ten
     """What is to be added to the displacement `turned` (B, h, w, 2) of an eyeball on grid (h, w, 2): (B, h, w, 2).
 
     An eye that looks elsewhere than the source's shows what the source hides behind its lids; there the nearest place
-    between these is taken. Around the eye it fades out as the places themselves lie outside of it.
+    between these is taken. It fades out within `AROUND` eye widths of the driver's eye, and is nothing at rest.
     """
     mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
     here = _way_between(mine, driving, eye, grid.reshape(1, -1, 2))
     there = _way_between(theirs, source, eye, (grid + turned).flatten(1, 2))
-    return theirs.way(*(a - b for a, b in zip(there, here, strict=True))).reshape(turned.shape)
+    share = (1 - (here[0].abs() + here[1].abs()) / AROUND).clamp(min=0)
+    return theirs.way(*(share * (b - a) for a, b in zip(here, there, strict=True))).reshape(turned.shape)
 
 
 def _way_between(axes: Axes, points: Tensor, eye: tuple[int, ...], places: Tensor) -> tuple[Tensor, Tensor]:

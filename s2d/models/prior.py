@@ -17,10 +17,11 @@ from s2d.landmarks import layout
 from s2d.models import candidates as c
 from s2d.models.axes import Axes
 from s2d.models.blocks import identity_grid, resize, smoothstep, warp
+from s2d.models.box import box_around
 from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean
-from s2d.models.heatmaps import full_precision
+from s2d.models.heatmaps import full_precision, gaussian_field
 from s2d.models.interior import skin_colour
-from s2d.models.lids import aperture, eye_axes, lid_edges
+from s2d.models.lids import AROUND, aperture, eye_axes, lid_edges
 from s2d.models.sheets import draw
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
@@ -101,11 +102,10 @@ def _probabilities(driving: Tensor, head: Tensor, gates: list[Tensor]) -> Tensor
 def _near(points: Tensor, part: tuple[int, ...], height: int, width: int) -> Tensor:
     """A Gaussian blob (B, h, w) around a part, 1 at its centre; 0 where no landmark of it is known."""
     own = points[:, list(part)]
-    known = torch.isfinite(own).all(-1).any(1)
-    centre = known_mean(own)
-    sigma = 0.5 * face_radius(points)[:, None, None]
-    squared = ((identity_grid(height, width, points) - centre[:, None, None]) ** 2).sum(-1)
-    return torch.exp(-0.5 * squared / sigma**2) * known[:, None, None]
+    known = torch.isfinite(own).all(-1).any(1).to(own)
+    return gaussian_field(known_mean(own)[:, None], known[:, None, None], 0.5 * face_radius(points), height, width)[
+        :, 0
+    ]
 
 
 def head_probability(driving: Tensor, similarity: Tensor, height: int, width: int) -> Tensor:
@@ -165,16 +165,18 @@ def _pupil_gate(source: Tensor, driving: Tensor, height: int, width: int, side: 
     """
     eye, pupil = layout.EYES[side], c.PUPILS[side]
     both = known_in_both(source, driving, [*eye, pupil])[:, None]
+    box = box_around(driving, list(eye), AROUND, [(eye[0], eye[3])], (height, width))
+    places = box.cut(identity_grid(height, width, driving))
     source, driving = source.nan_to_num(), driving.nan_to_num()
     mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
-    places = identity_grid(height, width, driving).reshape(1, -1, 2)
-    u, v = mine.local(places)
+    u, v = mine.local(places.reshape(1, -1, 2))
     upper, lower = lid_edges(mine, driving, eye, u)
     inside = smoothstep(torch.minimum(v - upper, lower - v) / LID_SOFTNESS)
     ends = (torch.cat(axes.local(points[:, [pupil]]), dim=-1) for axes, points in ((mine, driving), (theirs, source)))
     near = 1 - smoothstep((_distance(torch.stack([u, v], dim=-1), *ends) - IRIS) / RING)
     gate = inside * near * _open(mine, driving, eye) * _open(theirs, source, eye)
-    return torch.where(both, gate, 0.0).reshape(-1, height, width)
+    gate = torch.where(both, gate, 0.0).reshape(len(driving), *places.shape[:2], 1)
+    return box.put_back(gate, height, width)[..., 0]
 
 
 def _distance(places: Tensor, start: Tensor, end: Tensor) -> Tensor:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from s2d.landmarks import layout
+from s2d.models.box import Box, box_around
 from s2d.models.faces import head_similarity, scale_of
 from s2d.models.heatmaps import full_precision
 from s2d.models.interior import draw_interior
@@ -16,24 +14,9 @@ from s2d.models.lids import FARTHEST, REACH, draw_lashes, lid_motion
 from s2d.models.lips import lip_motion
 
 EYES = [*layout.EYES[0], *layout.EYES[1]]
+EYE_WIDTHS = [(eye[0], eye[3]) for eye in layout.EYES]
 MOUTH = list(layout.PARTS["outer_lips"])
 AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, 0.3  # widths of an eye, and of a mouth, that lids and lips reach
-
-
-class Box(NamedTuple):
-    """Rows and columns of a grid."""
-
-    rows: slice
-    columns: slice
-
-    def cut(self, grid: Tensor) -> Tensor:
-        """Of (..., h, w, 2), the nodes in the box."""
-        return grid[..., self.rows, self.columns, :]
-
-    def put_back(self, values: Tensor, height: int, width: int) -> Tensor:
-        """(..., rows, columns, C) with zeros around them: (..., height, width, C)."""
-        top, left = self.rows.start, self.columns.start
-        return F.pad(values, (0, 0, left, width - self.columns.stop, top, height - self.rows.stop))
 
 
 def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> Tensor:
@@ -72,37 +55,7 @@ def _put_back(change: Tensor, box: Box, height: int, width: int) -> Tensor:
 
 
 def _boxes(driving: Tensor, height: int, width: int) -> tuple[Box, Box]:
-    """Where lids and lips may move or be drawn in a grid: around the eyes and around the mouth of all frames.
-
-    The whole grid while a program is traced, which cannot depend on values, and on a GPU, which would have to wait.
-    """
-    if torch.compiler.is_compiling() or driving.device.type != "cpu":
-        whole = Box(slice(0, height), slice(0, width))
-        return whole, whole
-    driving = driving.detach()
-    eye, mouth = (
-        max(_longest(driving[:, part[0]] - driving[:, part[middle]]) for part in parts)
-        for parts, middle in ((layout.EYES, 3), ((MOUTH,), 6))
-    )
-    return (
-        _around(driving[:, EYES], AROUND_EYES * eye, height, width),
-        _around(driving[:, MOUTH], AROUND_MOUTH * mouth, height, width),
-    )
-
-
-def _longest(ways: Tensor) -> float:
-    """Of (B, 2), those that are known."""
-    return float(ways.norm(dim=-1).nan_to_num(0.0, 0.0).amax())
-
-
-def _around(points: Tensor, margin: float, height: int, width: int) -> Box:
-    """Rows and columns of all known points (B, N, 2), and `margin` around them; none where none is known."""
-    known = points[torch.isfinite(points).all(-1)]
-    if not len(known):
-        return Box(slice(0, 0), slice(0, 0))
-    size = torch.tensor([width, height])
-    start, stop = ((end + 1) / 2 * (size - 1) for end in (known.amin(0) - margin, known.amax(0) + margin))
-    (left, top), (right, bottom) = (
-        torch.minimum(place.clamp(min=0), size).long().tolist() for place in (start, stop + 2)
-    )
-    return Box(slice(top, bottom), slice(left, right))
+    """Where lids and lips may move or be drawn in a grid: around the eyes and around the mouth of all frames."""
+    size = height, width
+    eyes = box_around(driving, EYES, AROUND_EYES, EYE_WIDTHS, size)
+    return eyes, box_around(driving, MOUTH, AROUND_MOUTH, [(MOUTH[0], MOUTH[6])], size)

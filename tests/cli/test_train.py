@@ -177,9 +177,7 @@ def test_it_says_at_the_start_and_at_the_end_where_it_trains(asked: list[Any], c
     Path("runs/tiny/config.yaml").touch()
     assert main(["train", "--data", "D"]) == 0
     shown = capsys.readouterr()
-    assert shown.err == (
-        "training into runs/tiny-2: runs/tiny holds another run (--out chooses, --resume goes on)\n"
-    )
+    assert shown.err == ("training into runs/tiny-2: runs/tiny holds another run (--out chooses, --resume goes on)\n")
     assert "after 5 steps, runs/tiny-2" in shown.out
 
 

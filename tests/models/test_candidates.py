@@ -69,7 +69,7 @@ def test_landmark_motion_is_the_two_level_interpolation_computed_by_hand(face, m
     """Against numpy, in float64, without the separable trick, on the coarse level's own nodes."""
     driving = motions["an opening mouth"](face)
     nothing = face.new_zeros(1, 0, 2)
-    field = c.landmark_motion(face, driving, nothing, nothing, c.COARSE_NODES, c.COARSE_NODES)[0].numpy()
+    field = c.landmark_motion(face, driving, nothing, nothing, c.COARSE_NODES, c.COARSE_NODES)[0][0].numpy()
     start, end = (points[0, :60].double().numpy() for points in (driving, face))
     side = np.arange(4) / 2 - 1
     one = np.ones(4)
@@ -105,6 +105,19 @@ def test_landmarks_move_and_the_border_hardly(face, motions, story):
         assert missed.mean() < 0.004
         edges = torch.cat([field[0, [0, -1]].flatten(0, 1), field[0, :, [0, -1]].flatten(0, 1)])
         assert edges.norm(dim=-1).mean() < 0.3 * (driving - 0.7 * face).norm(dim=-1).amax()
+
+
+def test_the_outline_moves_only_the_second_field(face, motions):
+    """With an outline that nobody knows both are the same; with one that moves further the first does not notice."""
+    driving = motions["a turn"](face)
+    outline = torch.tensor([[[-0.4, -0.5], [0.0, -0.8], [0.4, -0.5]]])
+    unknown = torch.full_like(outline, torch.nan)
+    alone, same = c.landmark_motion(face, driving, unknown, unknown, 33, 33)
+    torch.testing.assert_close(alone, same, atol=1e-5, rtol=0)
+    without, outlined = c.landmark_motion(face, driving, outline, outline + torch.tensor([0.2, 0.0]), 33, 33)
+    torch.testing.assert_close(without, alone, atol=1e-5, rtol=0)
+    top = at(outlined - without, outline[:, 1:2])[0]
+    assert top[0] < -0.05
 
 
 def test_matern_is_positive_definite_and_one_where_points_meet():
@@ -158,14 +171,14 @@ def test_a_jaw_that_the_face_hides_does_not_fold_the_nose(face):
     driving[:, 27:36, 0] += 0.04
     driving[:, 3, 0] -= 0.04
     nothing = face.new_zeros(1, 0, 2)
-    field = c.landmark_motion(source, driving, nothing, nothing, 257, 257)
+    field = c.landmark_motion(source, driving, nothing, nothing, 257, 257)[0]
     grid = identity_grid(257, 257, face) + field[0]
     assert (grid[:, 1:, 0] - grid[:, :-1, 0]).min() > 0  # from left to right
     assert (at(field, driving[:, 30:31])[0] - torch.tensor([-0.04, 0.0])).norm() < 0.01
     without = source.clone(), driving.clone()
     for points in without:
         points[:, 3] = torch.nan
-    assert (field - c.landmark_motion(*without, nothing, nothing, 257, 257)).abs().max() < 0.015
+    assert (field - c.landmark_motion(*without, nothing, nothing, 257, 257)[0]).abs().max() < 0.015
 
 
 @pytest.mark.parametrize("side", ["source", "driving"])

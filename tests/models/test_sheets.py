@@ -8,7 +8,7 @@ from torch import Tensor
 
 from s2d.models import sheets
 from s2d.models.blocks import identity_grid
-from s2d.models.sheets import Box
+from s2d.models.box import Box
 from tests.models.conftest import jaw_dropped, lids_closed, turned
 
 SIZE = 192
