@@ -175,7 +175,7 @@ def _pupil_gate(source: Tensor, driving: Tensor, height: int, width: int, side: 
     ends = (torch.cat(axes.local(points[:, [pupil]]), dim=-1) for axes, points in ((mine, driving), (theirs, source)))
     near = 1 - smoothstep((_distance(torch.stack([u, v], dim=-1), *ends) - IRIS) / RING)
     gate = inside * near * _open(mine, driving, eye) * _open(theirs, source, eye)
-    gate = torch.where(both, gate, 0.0).reshape(len(driving), *places.shape[:2], 1)
+    gate = torch.where(both, gate, 0.0).reshape(driving.shape[0], *places.shape[:2], 1)
     return box.put_back(gate, height, width)[..., 0]
 
 
