@@ -103,7 +103,7 @@ def landmark_motion(
     places, ends = (torch.cat([points[:, :FITTED], outline], dim=1) for points, outline in pairs)
     known = torch.isfinite(places + ends).all(-1)
     places, ends = (torch.where(known[..., None], points, 0.0) for points in (places, ends))
-    doubt = _doubt(places, ends, known)
+    doubt = _doubt(apply(head_similarity(source, driving), places), ends, known)
     landmarks = known & (torch.arange(places.shape[1], device=known.device) < FITTED)
     smooth, left = _smooth_motion(places, ends - places, (landmarks, known), doubt)
     centres, sigma = places[:, :FITTED], RBF_SIGMA * face_radius(driving)
@@ -113,14 +113,15 @@ def landmark_motion(
     return without, outlined
 
 
-def _doubt(places: Tensor, ends: Tensor, known: Tensor) -> Tensor:
-    """Noise (B, FITTED) of landmarks of the jaw that the face hides, from landmarks (B, N, 2) on both sides; else 0.
+def _doubt(carried: Tensor, ends: Tensor, known: Tensor) -> Tensor:
+    """Noise (B, FITTED) of landmarks of the jaw that the face hides, 0 of all others.
 
     Of a turned head detectors put the far side of the jaw behind nose and lips. A field that takes such a landmark
-    along folds: its motion differs from that of another by more than they are apart. What is in front is right.
+    along folds: from where the head's own motion carries both (B, N, 2), it moves away from a landmark of the face by
+    more than they are apart. What is in front is right.
     """
     jaw = len(layout.PARTS["jaw"])
-    here, there, apart = (_distances(at[:, :jaw], at[:, jaw:FITTED]) for at in (places, ends, ends - places))
+    here, there, apart = (_distances(at[:, :jaw], at[:, jaw:FITTED]) for at in (carried, ends, ends - carried))
     both = known[:, :jaw, None] & known[:, None, jaw:FITTED]
     folds = torch.where(both, apart / torch.minimum(here, there).clamp(min=TOUCHING), 0.0).amax(-1)
     return F.pad(HIDDEN_RIDGE * (folds - 1).clamp(0, 2) ** 2, (0, FITTED - jaw))

@@ -154,4 +154,5 @@ def lid_edges(
 
 
 def eye_axes(points: Tensor, eye: tuple[int, ...]) -> Axes:
+    """From the first corner of an eye to the second."""
     return Axes.between(points[:, eye[0]].nan_to_num(0.0, 0.0, 0.0), points[:, eye[3]].nan_to_num(0.0, 0.0, 0.0))

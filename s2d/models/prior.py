@@ -103,9 +103,8 @@ def _near(points: Tensor, part: tuple[int, ...], height: int, width: int) -> Ten
     """A Gaussian blob (B, h, w) around a part, 1 at its centre; 0 where no landmark of it is known."""
     own = points[:, list(part)]
     known = torch.isfinite(own).all(-1).any(1).to(own)
-    return gaussian_field(known_mean(own)[:, None], known[:, None, None], 0.5 * face_radius(points), height, width)[
-        :, 0
-    ]
+    sigma = 0.5 * face_radius(points)
+    return gaussian_field(known_mean(own)[:, None], known[:, None, None], sigma, height, width)[:, 0]
 
 
 def head_probability(driving: Tensor, similarity: Tensor, height: int, width: int) -> Tensor:

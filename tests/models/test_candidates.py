@@ -107,6 +107,16 @@ def test_landmarks_move_and_the_border_hardly(face, motions, story):
         assert edges.norm(dim=-1).mean() < 0.3 * (driving - 0.7 * face).norm(dim=-1).amax()
 
 
+@pytest.mark.parametrize(("degrees", "scale"), [(0, 0.35), (0, 1.6), (90, 0.6), (180, 0.6)])
+def test_a_jaw_that_only_goes_with_its_head_is_not_doubted(face, turn, degrees, scale):
+    """However far the head turns in the picture or comes nearer: every landmark is met as well as the others."""
+    driving = turn(0.6 * face, degrees, scale)
+    unknown = torch.full((1, 0, 2), torch.nan)
+    field = c.landmark_motion(0.6 * face, driving, unknown, unknown, 257, 257)[0]
+    missed = (at(field, driving[:, :60]) - (0.6 * face - driving)[0, :60]).norm(dim=-1)
+    assert missed[:17].max() < max(0.01, 2 * float(missed[17:].max()))
+
+
 def test_the_outline_moves_only_the_second_field(face, motions):
     """With an outline that nobody knows both are the same; with one that moves further the first does not notice."""
     driving = motions["a turn"](face)
