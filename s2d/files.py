@@ -57,13 +57,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise S2DError(f"cannot write {path}", why, "choose a folder that can be written to") from error
 
 
-def check_writable(path: str | Path) -> None:
+def check_writable(path: str | Path, *inputs: str | Path) -> None:
     """Make the folder of `path` and try it, before the work whose result is to stand there.
 
-    Raises S2DError when a file cannot be made there, or `path` is a folder.
+    Raises S2DError when a file cannot be made there, or `path` is a folder or one of the `inputs`.
     """
     path = Path(path)
     asked = f"cannot write {path}"
+    if any(path.exists() and Path(file).exists() and path.samefile(file) for file in inputs):
+        raise S2DError(asked, "it is what is to be read", "name another file")
     if path.is_dir():
         raise S2DError(asked, "it is a folder", "name a file in it")
     trial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")

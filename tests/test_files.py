@@ -15,6 +15,18 @@ def test_file_appears_with_its_folder_and_nothing_else(tmp_path):
     assert [file.read_bytes() for file in (tmp_path / "new").iterdir()] == [b"content"]
 
 
+def test_what_is_read_is_not_written_over(tmp_path):
+    """Whatever the path is called by; and a new file may stand beside it."""
+    read, link = tmp_path / "a.mp4", tmp_path / "link.mp4"
+    read.write_bytes(b"old")
+    link.symlink_to(read)
+    for out in (read, link, tmp_path / "." / "a.mp4"):
+        with pytest.raises(S2DError, match="it is what is to be read; name another file"):
+            check_writable(out, tmp_path / "none.mp4", read)
+    check_writable(tmp_path / "b.mp4", read)
+    assert read.read_bytes() == b"old"
+
+
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "a.bin"
     target.write_bytes(b"old")

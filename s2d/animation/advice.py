@@ -15,6 +15,7 @@ from s2d.landmarks.neutral import neutral_face, shape_distance
 OTHER_FACE = 0.03
 OPEN_MOUTH = 0.25  # of its width, from which on a source's mouth closes badly: detectors lay wide lips too near
 SHUT_EYE = 0.1  # of its width: there is no eyeball to show
+SMALL = 256  # pixels of the face's square in the photo, below which what is sharp ends
 SURE = 0.99  # score of `mesh`; a monkey's is .976, that of portraits and paintings .997 and above
 
 
@@ -22,6 +23,8 @@ def advice(source: SourceFace, driving: Float32, mode: str, detector: str) -> st
     """One line on a source moved to driving landmarks (T, 70, 2) in pixels of its crop; empty where all is well."""
     unsure = detector == "mesh" and source.score < SURE
     notes = [f"this may be no human face: mesh gives it {source.score:.3f}, portraits above {SURE}"] if unsure else []
+    if source.crop.side < SMALL:
+        notes.append(f"the face is small in the photo, {source.crop.side} pixels: a larger one shows more")
     notes += [*_of_source(source.points), *([_of_shape(source.points, driving)] if mode == "absolute" else [])]
     return "; ".join(filter(None, notes))
 

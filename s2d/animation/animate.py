@@ -96,7 +96,7 @@ def animate(
     model, trained = load_runtime(checkpoint, runtime)
     finder = SharedDetector(lambda: make_detector(detector), DETECTORS.get(detector, 1))
     moving = load_source(source, finder, size, face=face, whole=paste_back)
-    check_writable(out)
+    check_writable(out, *(file for file in (source, driving, checkpoint) if file is not None))
     driver = load_driver(driving, finder, moving.size, track, fps)
     points = _driving_points(moving, driver, mode)
     results = progress.track(Painter(model, moving, hold=paste_back).frames(points), "animating", total=len(points))

@@ -29,7 +29,7 @@ def export(checkpoint: str | Path | None, out: str | Path, check: str | Path | N
     `out` that cannot be written, or a graph that differs from torch.
     """
     model = load_animator(checkpoint) if checkpoint else Animator(UNTRAINED).eval()
-    check_writable(out)
+    check_writable(out, *(file for file in (checkpoint, check) if file is not None))
     size = model.config.size
     face = load_source(check, make_detector(), size) if check else _astronaut(make_detector(), size)
     difference = export_onnx(out, model, example(face), trained=checkpoint is not None)

@@ -83,7 +83,7 @@ def live(
     if out is None:
         _check_window()
     else:
-        check_writable(out)
+        check_writable(out, source, *(file for file in (driving, model) if file is not None))
     with ExitStack() as stack:
         frames = _file_frames(driving) if driving is not None else stack.enter_context(_camera_frames(camera))
         screen = _window() if out is None else _writing(out, painter.face.size)

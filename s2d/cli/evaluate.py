@@ -35,6 +35,8 @@ MEANT = {
     "new": "not among those its training had",
 }
 APART = "Compare methods within a table: the clips of one group may move more than those of another."
+NARROW = 130  # characters in a line, below which there is no room for what each figure means
+MEANINGS = f"A terminal of {NARROW} columns shows what the figures mean; --json says it, too."
 STARS = (
     "* best methods, none where all are alike; copy (the source as it is) and truth (the detector's own error on the "
     "true frames) are no methods, and what is within the truth's own error is alike."
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and print one table, or two for protocol cross."""
     from pathlib import Path
 
-    from s2d.cli.output import emit
+    from s2d.cli.output import emit, room
     from s2d.evaluation.run import Options, evaluate
 
     if args.sheets and args.protocol != "same":
@@ -92,6 +94,7 @@ def run(args: argparse.Namespace) -> None:
     )
     result = evaluate(args.data, args.checkpoint, args.protocol, options)
     notes = [why if name == "checkpoint" else f"left out: {name}, {why}" for name, why in result["notes"].items()]
+    notes += [MEANINGS] if room() < NARROW else []
     emit(_with_meanings(result), [*_tables(result), *notes], args.json)
 
 
@@ -132,7 +135,7 @@ def _measured(methods: Mapping[str, Mapping[str, Any]]) -> set[str]:
 
 def _table(title: str, methods: Mapping[str, Mapping[str, Any]], shown: set[str] | None = None) -> Table:
     """A row per figure, those in `shown` or all that were measured; a column per method; the best of a row starred."""
-    from s2d.cli.output import table
+    from s2d.cli.output import room, table
     from s2d.evaluation.figures import FIGURES, best
 
     rows = []
@@ -145,7 +148,10 @@ def _table(title: str, methods: Mapping[str, Mapping[str, Any]], shown: set[str]
                 "-" if value is None else f"{'*' * (method in winners)}{value:.3g}" for method, value in values.items()
             ]
             rows.append([name, *cells, figure.meaning])
-    return table(title, ["figure", *methods, "meaning"], rows, figures=range(1, len(methods) + 1))
+    columns = ["figure", *methods, "meaning"]
+    if room() < NARROW:  # folded to a few letters, meanings would hide the figures
+        rows, columns = [row[:-1] for row in rows], columns[:-1]
+    return table(title, columns, rows, figures=range(1, len(methods) + 1))
 
 
 def _mean(value: Any) -> float | None:  # noqa: ANN401 - an Estimate, a plain number (KID) or nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -21,14 +22,15 @@ def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool
     if as_json:
         print(json.dumps(_plain(result), ensure_ascii=False))
         return
-    console = Console(soft_wrap=True, highlight=False, emoji=False, width=_width())
+    console = Console(soft_wrap=True, highlight=False, emoji=False, width=room())
     for table in tables:
         console.print(table, markup=False) if isinstance(table, str) else console.print(table)
 
 
-def _width() -> int | None:
-    """The terminal's width; where there is no terminal, room enough that no cell is folded."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+def room() -> int:
+    """Characters in a line of the terminal; where there is no terminal, enough that no cell is folded."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if known else PIPED_WIDTH
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], figures: Collection[int] = ()) -> Table:

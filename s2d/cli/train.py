@@ -152,7 +152,8 @@ def _better_before(result: Mapping[str, Any]) -> list[str]:
     """Where training went past its best, or never came to be better than it began."""
     best, start = result.get("best_val_l1", math.inf), result["val_l1_start"]
     if start and start <= best < math.inf:
-        return [f"no validation was better than before training ({start:.4f}), {result['best_weights']} is not either"]
+        held = f"{result['best_weights']} holds the best after it ({best:.4f})"
+        return [f"no validation was better than before training ({start:.4f}); {held}"]
     if not best < CLEARLY_BELOW * result["val_l1"]:
         return []
     return [f"best validation L1 {result['best_val_l1']:.4f} at step {result['best_step']}: {result['best_weights']}"]

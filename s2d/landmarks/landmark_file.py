@@ -2,7 +2,8 @@
 
 .npy: an array (T, 68, 2) or (T, 70, 2) of numbers, never unpickled. .csv: 136 or 140 numbers x0, y0, x1, y1, ... in a
 row, after an optional column `frame` that counts 0, 1, 2, ...; the first line may be a header. (0, 0) is the centre of
-the top-left pixel. Where the face was missed stands NaN, or in .csv nothing.
+the top-left pixel. Where the face was missed stands NaN, or in .csv nothing
+between the commas; an empty line may mean anything, and is refused.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def _read_npy(path: Path) -> npt.NDArray[Any]:
 
 def _read_csv(path: Path) -> Array:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if row]
+        rows = list(enumerate(csv.reader(file), 1))
+    while rows and not rows[-1][1]:
+        rows.pop()
     if rows and _is_header(rows[0][1]):
         rows = rows[1:]
     if not rows:
@@ -85,6 +88,8 @@ def _is_header(row: list[str]) -> bool:
 
 
 def _numbers(row: list[str], width: int, line: int) -> list[float]:
+    if not row:
+        raise ValueError(f"line {line} is empty: a frame without a face has its commas, with nothing between them")
     if len(row) != width:
         raise ValueError(f"line {line} has {len(row)} columns, the first {width}")
     try:

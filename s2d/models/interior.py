@@ -18,7 +18,7 @@ from s2d.models.lips import TEETH_HEIGHT
 
 NOSE = (*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"])
 LIGHT = 0.67  # mean of skin in the light in which these colours look right
-TEETH, TEETH_HUE = 0.74, 0.4  # lightness, and power of the skin's hue: teeth share the light's colour, not the skin's
+TEETH, TEETH_HUE = 0.74, 0.7  # lightness, and power of the skin's hue: teeth share the light's colour, not the skin's
 DARK, TONGUE = 0.16, 0.4  # lightness of the throat, and of the tongue before it
 FLESH_HUE, FLESH = 1.6, (1.15, 0.93, 0.92)  # flesh is more colourful than skin and redder, but not in a grey picture
 COLOURFUL = 0.28  # saturation of skin from which on a picture is no grey one

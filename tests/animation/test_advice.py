@@ -23,11 +23,17 @@ def pixels(face: object) -> Float32:
 @pytest.fixture
 def source() -> SourceFace:
     picture = np.zeros((200, 200, 3), np.uint8)
-    return SourceFace(picture, pixels(draw_face()), picture, Crop(0, 0, 200))
+    return SourceFace(picture, pixels(draw_face()), picture, Crop(0, 0, 400))
 
 
 def test_a_face_at_rest_needs_no_advice(source: SourceFace):
     assert advice(source, np.repeat(source.points[None], 5, 0), "absolute", MESH) == ""
+
+
+@pytest.mark.parametrize(("side", "said"), [(255, True), (256, False)])
+def test_a_face_that_is_small_in_the_photo_is_called_that(source: SourceFace, side: int, said: bool):
+    small = replace(source, crop=Crop(0, 0, side))
+    assert ("small in the photo, 255 pixels" in advice(small, source.points[None], "relative", MESH)) == said
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,17 @@ def test_the_table_stars_the_best_and_says_what_is_missing(data: Path, capsys: p
     assert "left out: lpips, cannot measure" in table
 
 
+@pytest.mark.parametrize(("columns", "said"), [("129", False), ("130", True)])
+def test_meanings_are_shown_where_there_is_room_for_them(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str, said: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["evaluate", "--data", str(data), "--frames", "2", "--looks", "0", "--most", "1", "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert (" meaning " in shown) == said
+    assert ("A terminal of 130 columns" in shown) != said
+
+
 def test_the_table_says_whom_a_checkpoint_may_know(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,6 +86,11 @@ def test_a_header_that_promises_too_much(points: Float32, tmp_path: Path) -> Non
         ("a.csv", ",".join("1" * 136) + "\n1,2\n", "line 2 has 2 columns, the first 136"),
         ("a.csv", ",".join("1" * 136) + "\n" + ",".join(["1"] * 135 + ["one"]), "line 2: could not convert"),
         ("a.csv", ",".join("1" * 137), "does not count the frames"),
+        (
+            "a.csv",
+            ",".join("1" * 136) + "\n\n" + ",".join("1" * 136),
+            "line 2 is empty: a frame without a face has its",
+        ),
         ("a.csv", "," * 135, "holds no landmarks"),
         ("a.csv", ",".join(["0.5", "0.75"] * 68), "no pixels"),
     ],
@@ -96,6 +101,11 @@ def test_mistakes_are_one_line(tmp_path: Path, name: str, content: str | None, s
     with pytest.raises(S2DError, match=says) as error:
         read_landmarks(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+def test_empty_lines_at_the_end_are_no_frames(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",".join(map(str, range(136))) + "\n\n\n")
+    assert len(read_landmarks(tmp_path / "a.csv")) == 1
 
 
 def test_array_of_another_shape(tmp_path: Path) -> None:
