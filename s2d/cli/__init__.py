@@ -90,13 +90,15 @@ def _run(arguments: list[str]) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """All commands by name and help; only the asked one is imported to add its arguments."""
-    parser = Parser(prog="s2d", description="Stable face landmarks, and faces animated by them.")
+    parser = Parser(prog="s2d", description="Stable face landmarks, and faces animated by them.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"s2d {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"s2d.cli.{name}") if name == asked else None
-        command = commands.add_parser(name, help=summary, description=module.__doc__ if module else summary)
+        command = commands.add_parser(
+            name, help=summary, description=module.__doc__ if module else summary, allow_abbrev=False
+        )
         command.formatter_class = argparse.RawDescriptionHelpFormatter
         if module:
             module.add_arguments(command)

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
     if "kept" not in outcomes:
         where = f"see `s2d inspect {args.out}`" if args.json else f"see the reasons above, or `s2d inspect {args.out}`"
         if outcomes == {"failed"}:
-            raise S2DError("no file could be curated", where, "give videos that show a face")
+            raise S2DError("no file could be curated", where, "mend them, then --retry failed, or give others")
         sys.stderr.write(f"s2d curate: nothing was kept: {where}\n")
 
 

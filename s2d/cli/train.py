@@ -109,7 +109,7 @@ def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
     out = args.out or _free_folder(usual)
     if args.resume is None:
         other = out not in (args.out, usual)
-        why = f": {usual} holds another run (--out chooses, --resume goes on)" if other else ""
+        why = f"{usual} holds another run (--out chooses, --resume goes on)" if other else ""
         return config, Run(out, args.logger, announce=announce, why=why)
     checkpoint = find_checkpoint(out, args.resume)
     own = checkpoint.parent.parent / CONFIG

@@ -48,7 +48,7 @@ MATERN_RIDGE = 0.01  # noise of single landmarks; what it smooths too much, the 
 OUTLINE_RIDGE = 0.1  # an estimate, and hair is soft
 BORDER_RIDGE = 0.05  # the border is held more loosely, so that a head may come close to it
 BORDER_ANCHORS = 16  # evenly around the image; without them the whole picture turns with the head
-HIDDEN_RIDGE = 10.0  # for every time that a landmark of the jaw folds, squared: it counts for nothing at twice
+HIDDEN_RIDGE = 10.0  # for a landmark of the jaw that ends as far on the other side of one of the face: it hardly counts
 TOUCHING = 0.003  # normalised: landmarks are not known to be nearer
 COARSE_NODES = 32  # per side, where the smooth level is summed up; finer grids changed the fourth digit of the error
 RBF_SIGMA = 0.15  # in face radii, of the fine level: a lid's height
@@ -116,15 +116,16 @@ def landmark_motion(
 def _doubt(carried: Tensor, ends: Tensor, known: Tensor) -> Tensor:
     """Noise (B, FITTED) of landmarks of the jaw that the face hides, 0 of all others.
 
-    Of a turned head detectors put the far side of the jaw behind nose and lips. A field that takes such a landmark
-    along folds: from where the head's own motion carries both (B, N, 2), it moves away from a landmark of the face by
-    more than they are apart. What is in front is right.
+    Of a turned head detectors put the far side of the jaw behind nose and lips. Where the head's own motion carries a
+    landmark of the jaw (B, N, 2) to one side of a landmark of the face and it ends on the other, a field that takes
+    both along folds. What is in front is right.
     """
     jaw = len(layout.PARTS["jaw"])
-    here, there, apart = (_distances(at[:, :jaw], at[:, jaw:FITTED]) for at in (carried, ends, ends - carried))
+    here, there = (at[:, :jaw, None] - at[:, None, jaw:FITTED] for at in (carried, ends))
+    shorter = torch.minimum((here**2).sum(-1), (there**2).sum(-1)).clamp(min=TOUCHING**2)
     both = known[:, :jaw, None] & known[:, None, jaw:FITTED]
-    folds = torch.where(both, apart / torch.minimum(here, there).clamp(min=TOUCHING), 0.0).amax(-1)
-    return F.pad(HIDDEN_RIDGE * (folds - 1).clamp(0, 2) ** 2, (0, FITTED - jaw))
+    changes = torch.where(both, -(here * there).sum(-1) / shorter, 0.0).amax(-1)
+    return F.pad(HIDDEN_RIDGE * changes.clamp(0, 2) ** 2, (0, FITTED - jaw))
 
 
 def _smooth_motion(places: Tensor, moved: Tensor, choices: tuple[Tensor, ...], doubt: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,21 +154,10 @@ def _smooth_motion(places: Tensor, moved: Tensor, choices: tuple[Tensor, ...], d
 
 def matern(a: Tensor, b: Tensor) -> Tensor:
     """Matern's covariance of order 3/2 between points (B, M, 2) and (B, N, 2): (B, M, N), 1 where they meet."""
-    unit = MATERN_LENGTH / math.sqrt(3)
-    distance = _distances(a / unit, b / unit)
+    x, y = (a[..., axis, None] - b[..., None, :, axis] for axis in (0, 1))
+    distance = (x * x + y * y + 1e-12).sqrt() * (math.sqrt(3) / MATERN_LENGTH)  # the root's slope is infinite at 0
     falling = torch.exp(-distance)
     return torch.addcmul(falling, distance, falling)
-
-
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Between points (B, M, 2) and (B, N, 2): (B, M, N), and a thousandth where they meet.
-
-    By one matrix product, the quickest way over memory. In float32 that puts the square off by a millionth, which
-    nothing here notices: a covariance is flat where points meet.
-    """
-    squares = (a * a).sum(-1)[..., None] + (b * b).sum(-1)[..., None, :]
-    squared = squares - 2 * a @ b.mT
-    return squared.clamp(min=1e-6).sqrt()  # the root's slope is infinite at 0
 
 
 def _border(like: Tensor) -> Tensor:

@@ -46,8 +46,9 @@ def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, 
     opening = now.opening[:, None]
     share = _missing(v - upper, opening, shown) * (torch.minimum(v - upper, lower - v) / SOFTNESS).clamp(0, 1)
     share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
-    middle = now.axes.local(now.points[:, [m.INNER_UPPER[2]]])[1]
-    colour = _inside(u, v - middle, lower - v, opening, skin, pixel / now.axes.width[:, None])
+    middle_u, middle = now.axes.local(now.points[:, [m.INNER_UPPER[2]]])
+    light = 1 - _nicks(u - middle_u, pixel / now.axes.width[:, None])
+    colour = _inside(u, v - middle, lower - v, opening, skin, light)
     return image + (share[:, None] * (colour - image.flatten(2))).reshape(image.shape)
 
 
@@ -61,8 +62,8 @@ def _missing(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
     return (lacks_teeth + lower_down * (lacks_rest - lacks_teeth)) * (more / FULL).clamp(max=1)
 
 
-def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tensor, pixel: Tensor) -> Tensor:
-    """Colours (B, 3, N) at places `line` below the middle of the upper lip and `above` the lower one, `pixel` apart."""
+def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tensor, teeth_light: Tensor) -> Tensor:
+    """Colours (B, 3, N) at places `line` below the middle of the upper lip and `above` the lower one."""
     mean = skin.mean(-1, keepdim=True).clamp(min=1e-6)
     hue = (skin / mean).clamp(min=1e-3)  # a power's slope is infinite at 0
     light = (mean / LIGHT).sqrt()  # the root is the light's; the rest is the person's own, and teeth do not share it
@@ -72,15 +73,15 @@ def _inside(u: Tensor, line: Tensor, above: Tensor, opening: Tensor, skin: Tenso
     colourful = ((1 - skin.amin(-1) / skin.amax(-1).clamp(min=1e-6)) / COLOURFUL).clamp(max=1)
     red = 1 + colourful[:, None] * (skin.new_tensor(FLESH) - 1)
     flesh = lightness[:, None] * (light * hue**FLESH_HUE * red)[..., None]
-    teeth = (TEETH * light * hue**TEETH_HUE)[..., None] * (1 - _nicks(u, pixel))[:, None]
+    teeth = (TEETH * light * hue**TEETH_HUE)[..., None] * teeth_light[:, None]
     bite = 1 - ((line - TEETH_HEIGHT * (1 - BOW + BOW * arch)) / BLEND + 0.5).clamp(0, 1)
     return flesh + (bite * (1 - hidden))[:, None] * (teeth - flesh)
 
 
-def _nicks(u: Tensor, pixel: Tensor) -> Tensor:
-    """How much darker it is between two teeth, at places u (B, N) along the mouth; fainter where a pixel is wider."""
+def _nicks(aside: Tensor, pixel: Tensor) -> Tensor:
+    """How much darker it is between two teeth, at places (B, N) beside the middle; fainter where a pixel is wider."""
     width = pixel.clamp(min=NICK_WIDTH)
-    offset = ((u - 0.5).abs()[..., None] - u.new_tensor(TOOTH_ENDS)).abs().amin(-1)
+    offset = (aside.abs()[..., None] - aside.new_tensor(TOOTH_ENDS)).abs().amin(-1)
     return NICK * NICK_WIDTH / width * torch.exp(-((offset / width) ** 2))
 
 

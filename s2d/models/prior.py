@@ -21,7 +21,7 @@ from s2d.models.box import box_around
 from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean
 from s2d.models.heatmaps import full_precision, gaussian_field
 from s2d.models.interior import skin_colour
-from s2d.models.lids import AROUND, aperture, eye_axes, lid_edges
+from s2d.models.lids import AROUND, EDGE, aperture, eye_axes, lid_edges
 from s2d.models.sheets import draw
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
@@ -32,7 +32,8 @@ BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hai
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
 HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of three equal thirds of a face
 IRIS, RING = 0.25, 0.25  # in eye widths: rather more than an iris's radius, and the ring over which its motion fades
-LID_SOFTNESS = 0.02  # eye widths within a lid over which a pupil's motion ends: behind it the eyeball goes on
+LID_SOFTNESS = 0.02  # eye widths at a lid over which a pupil's motion ends: behind it the eyeball goes on
+OFF_EDGE = 0.04  # eye widths that landmarks of lids lie within an eye: the eyeball reaches under them
 CLOSED, OPEN = 0.05, 0.1  # aperture over eye width below which a lid hides the pupil, and from which it does not
 
 
@@ -166,11 +167,12 @@ def _pupil_gate(source: Tensor, driving: Tensor, height: int, width: int, side: 
     both = known_in_both(source, driving, [*eye, pupil])[:, None]
     box = box_around(driving, list(eye), AROUND, [(eye[0], eye[3])], (height, width))
     places = box.cut(identity_grid(height, width, driving))
-    source, driving = source.nan_to_num(), driving.nan_to_num()
+    source, driving = (points.nan_to_num(0.0, 0.0, 0.0) for points in (source, driving))
     mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
     u, v = mine.local(places.reshape(1, -1, 2))
     upper, lower = lid_edges(mine, driving, eye, u)
-    inside = smoothstep(torch.minimum(v - upper, lower - v) / LID_SOFTNESS)
+    under = OFF_EDGE * smoothstep(torch.minimum(u, 1 - u) / EDGE)  # but not in the corners, which stay
+    inside = smoothstep((torch.minimum(v - upper, lower - v) + under) / LID_SOFTNESS)
     ends = (torch.cat(axes.local(points[:, [pupil]]), dim=-1) for axes, points in ((mine, driving), (theirs, source)))
     near = 1 - smoothstep((_distance(torch.stack([u, v], dim=-1), *ends) - IRIS) / RING)
     gate = inside * near * _open(mine, driving, eye) * _open(theirs, source, eye)

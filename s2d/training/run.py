@@ -196,7 +196,7 @@ class TrainingCLI(LightningCLI):
                 claim(self.run_folder)
                 if not self.resumed:  # what a run left that died before its first checkpoint
                     self.best.path.unlink(missing_ok=True)
-                self._announce(f"training into {self.run_folder.out}{self.run_folder.why}")
+                self._announce(": ".join(filter(None, [f"training into {self.run_folder.out}", self.run_folder.why])))
             self._announce(self._note)
 
     def _announce(self, line: str) -> None:

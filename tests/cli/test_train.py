@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Sequenc
     def train(options: Sequence[str], config: str | Path, run: Run) -> Mapping[str, Any]:
         calls.append((list(options), config, run))
         if run.announce:
-            run.announce(f"training into {run.out}{run.why}")
+            run.announce(": ".join(filter(None, [f"training into {run.out}", run.why])))
         return RESULT
 
     monkeypatch.setattr(training_run, "train", train)
@@ -243,3 +243,14 @@ def test_other_commands_still_refuse_what_they_do_not_know():
     with pytest.raises(SystemExit) as stop:
         main(["inspect", "x", "--trainer.max_steps", "3"])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("option", ["--dat", "--trainer.max_step=3"])
+def test_options_are_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--data", "D", option])
+    assert ended.value.code == 2
+    assert option.split("=")[0] in capsys.readouterr().err

@@ -117,6 +117,24 @@ def test_a_jaw_that_only_goes_with_its_head_is_not_doubted(face, turn, degrees, 
     assert missed[:17].max() < max(0.01, 2 * float(missed[17:].max()))
 
 
+@pytest.mark.parametrize("degrees", [25, 35])
+@pytest.mark.parametrize("back", [False, True])
+def test_a_jaw_that_turns_with_its_head_is_met(face, motions, degrees, back):
+    """The far side comes nearer to the nose, from either view of it, but stays on its side."""
+    source, driving = (0.7 * face, motions["a turn"](0.7 * face, degrees))[:: -1 if back else 1]
+    unknown = torch.full((1, 0, 2), torch.nan)
+    field = c.landmark_motion(source, driving, unknown, unknown, 257, 257)[0]
+    missed = (at(field, driving[:, :17]) - (source - driving)[0, :17]).norm(dim=-1)
+    assert missed.max() < 0.02
+
+
+@pytest.mark.parametrize("landmarks", [slice(0, 70), slice(30, 31)])
+def test_landmarks_far_beyond_the_picture_end_nothing(face, landmarks):
+    driving = face.clone()
+    driving[:, landmarks] += torch.tensor([207.0, 0.0])
+    assert c.candidate_displacements(face, driving, 16, 16).displacement.isfinite().all()
+
+
 def test_the_outline_moves_only_the_second_field(face, motions):
     """With an outline that nobody knows both are the same; with one that moves further the first does not notice."""
     driving = motions["a turn"](face)
