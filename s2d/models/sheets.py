@@ -38,13 +38,14 @@ def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Te
     share (B, 1, h, w) of them is drawn, in the colours that go with `skin` (B, 3). In float32 also under autocast.
     """
     height, width = grid.shape[:2]
+    pixel = 2 / (width - 1)
     source, driving = full_precision(source), full_precision(driving)
     with torch.autocast(image.device.type, enabled=False):
         scale = scale_of(head_similarity(source, driving))
         eyes, mouth = _boxes(driving, height, width)
         around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (eyes, mouth))
         lashes = draw_lashes(around_eyes, source, driving, scale, eyes.cut(grid)) - around_eyes
-        inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid), 2 / (width - 1)) - around_mouth
+        inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid), pixel) - around_mouth
         change = _put_back(lashes, eyes, height, width) + _put_back(inside, mouth, height, width)
         return image + share * change
 
