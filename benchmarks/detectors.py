@@ -114,11 +114,9 @@ def times(detector: Detector, image: Image) -> dict[str, float]:
         from s2d.landmarks.detectors.mesh import _region_of_found
 
         region = _region_of_found(detector._near.find(image, FOUND)[0])
-        fit = detector.look(image, region)
         taken["find_near"] = milliseconds(lambda: detector._near.find(image, FOUND))
         taken["find_far"] = milliseconds(lambda: detector._far.find(image, FOUND))
         taken["mesh_pass"] = milliseconds(lambda: detector.look(image, region))
-        taken["both_eyes"] = milliseconds(lambda: detector._face(image, fit))
     return taken
 
 

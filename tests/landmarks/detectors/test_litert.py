@@ -14,7 +14,7 @@ from s2d.landmarks.detectors.litert import LiteModel, _without_notice
 def test_loading_a_model_says_nothing_on_stderr() -> None:
     program = (
         "import numpy as np; from s2d.landmarks.detectors.litert import LiteModel;"
-        "model = LiteModel('iris_landmark.tflite', 1); model(np.zeros((64, 64, 3), np.float32))"
+        "model = LiteModel('face_detection_short_range.tflite', 1); model(np.zeros((128, 128, 3), np.float32))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -27,9 +27,10 @@ def test_only_the_notice_is_held_back(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_outputs_are_flat_and_the_same_every_time() -> None:
-    image = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
-    first, second = (LiteModel("iris_landmark.tflite", threads)(image) for threads in (1, 1))
-    assert [output.shape for output in first] == [(213,), (15,)]
+    image = np.random.default_rng(0).random((256, 256, 3)).astype(np.float32)
+    bundle, member = "face_landmarker.task", "face_landmarks_detector.tflite"
+    first, second = (LiteModel(bundle, threads, member)(image) for threads in (1, 1))
+    assert [output.shape for output in first] == [(478 * 3,), (1,), (1,)]
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
 
