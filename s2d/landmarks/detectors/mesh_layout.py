@@ -1,11 +1,11 @@
 """From the 478 vertices of MediaPipe's face mesh, the last ten of them the irises', to the `ibug70` layout.
 
 Written for the person's right half (the image's left) and mirrored. A row lists vertices whose mean is the landmark;
-a vertex named twice counts twice. Starting from the pairs in common use (33 and 263 for the outer eye corners, 37 and 0 for the upper lip, ...),
-each row was checked against dlib's landmarks on 177 pictures of 70 frontal faces, and changed where another vertex, or
-the mean of two, came clearly nearer: iBUG's brow points lie half a step further in than the mesh's, its inner eye corners
-do not reach the caruncle. The jaw is the mesh's own face oval, which follows the bone, not the visible contour:
-expect it apart from iBUG's in turned faces.
+a vertex named twice counts twice. Starting from the pairs in common use (33 and 263 for the outer eye
+corners, 37 and 0 for the upper lip, ...), each row was checked against dlib's landmarks on 177 pictures of 70 people,
+and changed where another vertex, or the mean of two, came clearly nearer: brow points of iBUG lie half a step further
+in than the mesh's, and its inner eye corners do not reach the caruncle. The jaw is the mesh's own face oval, which
+follows the bone, not the visible contour: expect it apart from iBUG's in turned faces.
 """
 
 from __future__ import annotations
