@@ -27,10 +27,9 @@ MOUTH = layout.PARTS["outer_lips"] + layout.PARTS["inner_lips"]
 MOUTH_CORNERS = (48, 54)
 MAX_MOUTH_SCALE = 1.5  # a source with a tiny or wide mouth must not exaggerate
 LIPS_CLOSED = 0.04  # opening over mouth width that detectors still give closed lips
-UPPER_SHARE, CHIN_SHARE = (
-    0.3,
-    0.5,
-)  # of an opening: what the upper lip rises by, and the chin falls; medians of real clips
+MOST_CLOSED = 0.55  # mouth widths that lips are brought together by at most: beyond, the round corners of a shout tear
+# of an opening: what the upper lip rises by, and the chin falls; medians of real clips
+UPPER_SHARE, CHIN_SHARE = 0.3, 0.5
 # landmarks that follow the opening at each inner pair, with their share of it
 UPPER_LIP = {61: (49, 50), 62: (51,), 63: (52, 53)}
 LOWER_LIP = {67: (58, 59), 66: (57,), 65: (55, 56)}
@@ -101,13 +100,17 @@ def _moved_shape(source: Array, neutral: Array, shapes: Array) -> Array:
 
 
 def lips_closed(face: Array) -> Array:
-    """A face (70, 2) with its lips as good as closed and its chin up; unchanged where they are closed already."""
+    """A face (70, 2) with its lips as good as closed and its chin up; unchanged where they are closed already.
+
+    Those of a shout are brought together by MOST_CLOSED of the mouth's width and stay ajar.
+    """
     closed: Array = face.copy()
     down = _down(face)
     width = float(np.linalg.norm(face[MOUTH_CORNERS[1]] - face[MOUTH_CORNERS[0]]))
     excess = []
     for upper, lower in layout.INNER_LIP_PAIRS:
-        gap = max(float((face[lower] - face[upper]) @ down) - LIPS_CLOSED * width, 0.0)
+        opening = float((face[lower] - face[upper]) @ down)
+        gap = min(max(opening - LIPS_CLOSED * width, 0.0), MOST_CLOSED * width)
         closed[[upper, *UPPER_LIP[upper]]] += UPPER_SHARE * gap * down
         closed[[lower, *LOWER_LIP[lower]]] -= (1 - UPPER_SHARE) * gap * down
         excess.append(gap)

@@ -8,7 +8,7 @@ import pytest
 from s2d import geometry
 from s2d.errors import S2DError
 from s2d.landmarks import layout
-from s2d.landmarks.retarget import FARTHEST_GAZE, LIDS_CLOSED, LIPS_CLOSED, lips_closed, retarget
+from s2d.landmarks.retarget import FARTHEST_GAZE, LIDS_CLOSED, LIPS_CLOSED, MOST_CLOSED, lips_closed, retarget
 from tests.landmarks.drawn_face import face, jaw_dropped, lowered, moved, resting, wide_face
 
 
@@ -86,6 +86,12 @@ def test_a_mouth_that_is_open_in_the_photo_closes_with_the_driver_and_opens_no_f
     opening = layout.aperture(retarget(source, driving), layout.INNER_LIP_PAIRS)
     assert opening[0] <= 0.05 * 50
     assert opening[-1] == pytest.approx(15.5, abs=1.6)
+
+
+def test_a_shout_in_the_photo_stays_ajar():
+    """Its mouth is 50 wide and opens by 42; the corners of so round a mouth would tear."""
+    opening = layout.aperture(retarget(jaw_dropped(face(), 42), resting()), layout.INNER_LIP_PAIRS)
+    assert opening[0] == pytest.approx(42.5 - MOST_CLOSED * 50, abs=0.1)
 
 
 def test_a_driver_that_never_closes_its_mouth_opens_that_of_the_source():
