@@ -26,6 +26,7 @@ from s2d.landmarks.trembling import (
     face_units,
     finite_mean,
     high_frequency_share,
+    opening_drift,
     stabilise,
 )
 
@@ -80,6 +81,9 @@ METRICS: MappingProxyType[str, Metric] = MappingProxyType(
         "anchor_drift": Metric(
             PERCENT, "distance from the detector for over a second; no error where it is wrong", goal=None
         ),
+        "opening_drift": Metric(
+            PERCENT, "openings of lids and lips off the detector's, at worst; no error where it is wrong", goal=None
+        ),
         "ms_per_frame": Metric("ms", "time taken", goal=None),
     }
 )
@@ -131,6 +135,7 @@ def compare(
             figures |= of_truth(points, truth, visible)
         if anchor is not None:
             figures["anchor_drift"] = anchor_drift(points, anchor, times)
+            figures["opening_drift"] = opening_drift(points, anchor)
         known = {key: float(value) for key, value in figures.items() if np.isfinite(value)}
         results[name] = {key: known.get(key) for key in METRICS if key != "ms_per_frame"}
     return results

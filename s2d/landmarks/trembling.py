@@ -10,10 +10,11 @@ import numpy as np
 
 from s2d import geometry
 from s2d.geometry import Array, Floats
-from s2d.landmarks import layout
+from s2d.landmarks import expression, layout
 
 HIGH_FREQUENCY = 6.0  # Hz; lids and lips move slower but for the onset of a blink
 DRIFT_WINDOW = 1.0  # seconds
+OPENING_FRAMES = 3  # a fast blink lasts as long, trembling does not
 
 
 def stabilise(points: Floats) -> tuple[Array, Array]:
@@ -79,6 +80,25 @@ def anchor_drift(points: Floats, anchor: Floats, times: Array) -> float:
     sums, counts = _windowed(np.where(known, difference, 0), width), _windowed(known.astype(np.float64), width)
     means = np.where(counts > width / 2, sums / np.maximum(counts, 1), np.nan)
     return float(np.sqrt(finite_mean((means**2).sum(axis=-1)))) * 100
+
+
+def opening_drift(points: Floats, anchor: Floats) -> float:
+    """How far openings of lids and lips are from the detector's where they are furthest, percent.
+
+    The largest mean over OPENING_FRAMES frames of the difference of an opening over d(t). Blinks that do not close and
+    mouths that open late show here, while means hide them; so do openings that the detector itself gets wrong.
+    """
+    difference = _openings(points) - _openings(anchor)
+    known = np.isfinite(difference)
+    width = min(OPENING_FRAMES, len(difference))
+    sums, counts = _windowed(np.where(known, difference, 0), width), _windowed(known.astype(np.float64), width)
+    furthest = abs(sums[counts == width]) / width
+    return float(furthest.max()) * 100 if furthest.size else np.nan
+
+
+def _openings(points: Floats) -> Array:
+    """Of the right eye, the left eye and the lips, over the inter-ocular distance: (T, 3)."""
+    return np.concatenate([expression.lid_apertures(points), expression.lip_aperture(points)[:, None]], axis=1)
 
 
 def finite_mean(values: Array) -> float:

@@ -53,6 +53,24 @@ def test_anchor_drift_sees_leaving_for_long_not_jitter(truth: Array) -> None:  #
     assert trembling.anchor_drift(gone, anchor, TIMES) == pytest.approx(300 / scale, rel=0.1)
 
 
+def test_opening_drift_sees_a_mouth_that_opens_late_and_not_a_trembling_detector(truth: Array) -> None:  # noqa: F811
+    shut = np.repeat(truth[:1], COUNT, axis=0)
+    opened = shut.copy()
+    opened[COUNT // 2 :, [65, 66, 67], 1] += 12.0
+    late = shut.copy()
+    late[COUNT // 2 + 4 :, [65, 66, 67], 1] += 12.0
+    scale = layout.interocular(shut).mean()
+    assert trembling.opening_drift(opened, opened + white(0.5)) < 2.0 / scale * 100
+    assert trembling.opening_drift(late, opened) == pytest.approx(1200 / scale, rel=0.05)
+
+
+def test_opening_drift_leaves_out_what_the_detector_missed(truth: Array) -> None:  # noqa: F811
+    anchor = truth.copy()
+    anchor[40:50] = np.nan
+    assert trembling.opening_drift(truth, anchor) == pytest.approx(0, abs=1e-9)
+    assert np.isnan(trembling.opening_drift(truth, np.full_like(truth, np.nan)))
+
+
 def test_no_high_frequencies_at_a_low_frame_rate() -> None:
     points = np.random.default_rng(0).normal(0, 1, (40, layout.COUNT, 2)) + np.arange(layout.COUNT)[:, None]
     assert np.isfinite(trembling.high_frequency_share(points, np.arange(40) / 25))
