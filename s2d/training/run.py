@@ -30,6 +30,7 @@ from s2d.training.precision import usable_precision
 
 FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
 WEIGHTS, BEST, CONFIG = "model.safetensors", "best.safetensors", "config.yaml"
+KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'str'>": "text"}  # of options
 # what an animator may know of those that it was validated on
 HELD_OUT, OTHER_FRAMES, PERHAPS = "held-out identities", "people it knows, in frames it does not", "people it may know"
 
@@ -321,6 +322,8 @@ def _as_list(given: Any) -> list[Any]:  # noqa: ANN401 - callbacks and plugins m
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    for kind, words in KINDS.items():
+        text = text.replace(f"Expected a {kind}", f"expected {words}")
     return text if len(text) < 300 else f"{text[:300]} ..."
 
 

@@ -17,7 +17,8 @@ from s2d.training.run import OptionError, Run, train
     ("options", "why"),
     [
         (["--trainer.max_stepz=3"], "max_stepz"),
-        (["--trainer.max_steps=many"], "max_steps"),
+        (["--trainer.max_steps=many"], "max_steps.*expected a whole number"),
+        (["--model.lr=fast"], "lr.*expected a number"),
         (["--data.landmarks=best"], "landmarks"),
         (["--model.animator.size=64"], "size"),  # follows data.size
     ],
