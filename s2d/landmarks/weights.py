@@ -48,7 +48,7 @@ TABLE = (
     PartWeights(EYE_CORNERS, 2.0, math.inf, 0.1, 0.2, rigid=True),
     PartWeights(LIDS, 0.2, math.inf, 2.0),
     PartWeights(PARTS["outer_lips"], 1.3, math.inf, 0.17, 1.0, outward=0.04, around=MOUTH),
-    PartWeights(PARTS["inner_lips"], 1.0, math.inf, 0.17, 2.0, outward=0.06, around=MOUTH),
+    PartWeights(PARTS["inner_lips"], 1.3, math.inf, 0.17, 2.0, outward=0.06, around=MOUTH),
     PartWeights(PUPILS, 0.4, math.inf, 0.5),
 )
 
