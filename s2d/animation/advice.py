@@ -9,14 +9,15 @@ from s2d.errors import S2DError
 from s2d.geometry import Float32, Floats
 from s2d.landmarks import layout
 from s2d.landmarks.neutral import neutral_face, shape_distance
+from s2d.landmarks.retarget import LIPS_CLOSED, MOST_CLOSED
 
 # `shape_distance` from which on "absolute" is advised against: few frames of one person are beyond it, most of two are
 # (benchmarks/retarget.py, `shape`)
 OTHER_FACE = 0.03
-OPEN_MOUTH = 0.25  # of its width, from which on a source's mouth closes badly: detectors lay wide lips too near
+OPEN_MOUTH = LIPS_CLOSED + MOST_CLOSED  # of its width, from which on a source's mouth stays ajar
 SHUT_EYE = 0.1  # of its width: there is no eyeball to show
 SMALL = 256  # pixels of the face's square in the photo, below which what is sharp ends
-SURE = 0.97  # score of `mesh`; a monkey's is .959, that of portraits and paintings .983 and above
+SURE = 0.965  # score of `mesh`; a monkey's is .959, that of portraits and paintings .983 and above
 
 
 def advice(source: SourceFace, driving: Float32, mode: str, detector: str) -> str:
@@ -33,7 +34,7 @@ def _of_source(face: Floats) -> list[str]:
     found = []
     corners = layout.PARTS["outer_lips"][0], layout.PARTS["outer_lips"][6]
     if float(layout.aperture(face, layout.INNER_LIP_PAIRS)) > OPEN_MOUTH * _length(face, *corners):
-        found.append("the source's mouth is wide open and may not close wholly: a photo with closed lips does better")
+        found.append("the source's mouth is wide open and will stay ajar: a photo with closed lips does better")
     lids = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
     shut = [
         float(layout.aperture(face, pairs)) < SHUT_EYE * _length(face, eye[0], eye[3])

@@ -55,9 +55,9 @@ class OneEuro:
     some frame, else ValueError: their median distance over the track is the unit of `beta`.
     """
 
-    min_cutoff: float = 5.657
+    min_cutoff: float = 11.31
     """Cutoff frequency in Hz of what rests."""
-    beta: float = 32.0
+    beta: float = 64.0
     """Growth of the cutoff with speed, in Hz per (inter-ocular distance per second)."""
     derivative_cutoff: float = 4.0
     """Cutoff frequency in Hz of the low-pass on the speed."""
@@ -97,7 +97,7 @@ class SavitzkyGolay:
 
     window: int = 7
     """Frames, odd."""
-    degree: int = 2
+    degree: int = 3
     """Of the polynomial, less than the window."""
 
     def __post_init__(self) -> None:
@@ -151,7 +151,7 @@ class RauchTungStriebel:
     that are known in the same frames.
     """
 
-    noise_ratio: float = 31620.0
+    noise_ratio: float = 125900.0
     """Spectral density of the acceleration over the variance of a detection, 1 / second^3: less is stiffer."""
 
     def __post_init__(self) -> None:

@@ -85,8 +85,9 @@ def anchor_drift(points: Floats, anchor: Floats, times: Array) -> float:
 def opening_drift(points: Floats, anchor: Floats) -> float:
     """How far openings of lids and lips are from the detector's where they are furthest, percent.
 
-    The largest mean over OPENING_FRAMES frames of the difference of an opening over d(t). Blinks that do not close and
-    mouths that open late show here, while means hide them; so do openings that the detector itself gets wrong.
+    Of points and detections (T, 70, 2): the largest mean over OPENING_FRAMES frames, all of them known, of the
+    difference of an opening, each over its own inter-ocular distance; NaN when there are no such frames. Blinks that
+    do not close and mouths that open late show here, while means hide them; so do detections that are wrong.
     """
     difference = _openings(points) - _openings(anchor)
     known = np.isfinite(difference)

@@ -88,6 +88,14 @@ def test_a_mouth_that_is_open_in_the_photo_closes_with_the_driver_and_opens_no_f
     assert opening[-1] == pytest.approx(15.5, abs=1.6)
 
 
+def test_lips_that_the_detector_lays_on_each_other_close_an_open_mouth():
+    driving = resting()
+    for upper, lower in layout.INNER_LIP_PAIRS:
+        driving[:, lower] = driving[:, upper] + [0.0, 0.15]
+    opening = layout.aperture(retarget(jaw_dropped(face(), 15), driving), layout.INNER_LIP_PAIRS)
+    assert opening[0] <= 0.015 * 50
+
+
 def test_a_shout_in_the_photo_stays_ajar():
     """Its mouth is 50 wide and opens by 42; the corners of so round a mouth would tear."""
     opening = layout.aperture(retarget(jaw_dropped(face(), 42), resting()), layout.INNER_LIP_PAIRS)

@@ -39,7 +39,7 @@ class DlibDetector:
     """
 
     name = "dlib"
-    version = "face_recognition_models 0.3.0 / 1"
+    version = "face_recognition_models 0.3.0 / 2"
 
     def __init__(self, finder: Detector | None = None) -> None:
         """Raises S2DError when dlib or its model file is not installed."""

@@ -43,7 +43,7 @@ class FanDetector:
     """
 
     name = "fan"
-    version = "2DFAN4-11f355bf06 / 1"
+    version = "2DFAN4-11f355bf06 / 2"
 
     def __init__(
         self,

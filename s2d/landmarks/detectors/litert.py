@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -25,14 +26,14 @@ class LiteModel:
     """A model of one image input (1, S, S, 3) float32; not safe to share between threads."""
 
     def __init__(self, asset: str, threads: int, member: str = "") -> None:
-        """Load the asset of this name, or the `member` of such a bundle (MediaPipe's .task files are zip archives).
+        """Load the asset of this name, or a `member` of one that is a bundle, as MediaPipe's .task files are.
 
         Raises S2DError when it is not at hand and cannot be fetched.
         """
         from ai_edge_litert.interpreter import Interpreter
 
         path = assets.path(asset)
-        content = zipfile.ZipFile(path).read(member) if member else path.read_bytes()
+        content = _member(path, member) if member else path.read_bytes()
         with _without_notice():
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
@@ -45,6 +46,11 @@ class LiteModel:
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
         return [np.asarray(self._interpreter.get_tensor(index), np.float32).ravel() for index in self._outputs]
+
+
+def _member(bundle: Path, name: str) -> bytes:
+    with zipfile.ZipFile(bundle) as archive:
+        return archive.read(name)
 
 
 @contextmanager

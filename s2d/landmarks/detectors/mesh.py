@@ -16,10 +16,10 @@ from s2d.geometry import Array, Floats, Image, apply, invert
 from s2d.landmarks.detectors.base import Face
 from s2d.landmarks.detectors.blazeface import LEFT_EYE, RIGHT_EYE, BlazeFace, FoundFace
 from s2d.landmarks.detectors.litert import LiteModel
-from s2d.landmarks.detectors.mesh_layout import EYE_CORNERS, VERTICES, to_ibug70
+from s2d.landmarks.detectors.mesh_layout import OUTER_CORNERS, VERTICES, to_ibug70
 from s2d.landmarks.detectors.regions import Region, along, cut
 
-# BlazeFace's own threshold; what passes it must also pass the mesh model's presence check
+# BlazeFace's own threshold; what passes it must also reach PRESENT
 FOUND = 0.5
 # The mesh model's region is 1.5 x the longer side of the face's box. Smaller loses the chin, larger loses accuracy.
 REGION_SCALE = 1.5
@@ -30,8 +30,8 @@ MOST_PASSES = 5
 # Score of two passes, from the mean of their presence logits and from how far apart they lay the mesh, as a share of
 # the inter-ocular distance: what is no face is laid differently every time, a shout that the presence doubts is not.
 # Balanced logistic fit to 1219 fits to what BlazeFace finds, right (within 10 % of the inter-ocular distance) against
-# wrong, on degraded faces (blur, noise, dark, occluded, 6 % to 140 % of the frame's height) and without a face. It
-# loses 5 % of the right ones and keeps 1 % of the finds without a face; presence alone 8 and 5 %.
+# wrong, on degraded faces (blur, noise, dark, occluded, 6 % to 140 % of the frame's height) and without a face:
+# benchmarks/presence.py.
 PRESENCE, DISAGREEMENT, OFFSET = 0.233, -2.45, -9.175
 LEAST_DISAGREEMENT = 0.001
 PRESENT = 0.5
@@ -52,7 +52,7 @@ class Pass:
     vertices: Array
     """(478, 2) frame pixels."""
     logit: float
-    """Presence before any sigmoid."""
+    """Of the model, that this is a face, before any sigmoid."""
     region: Region
     """Where the mesh model is to look next."""
 
@@ -184,7 +184,8 @@ def _distinct(fits: Sequence[Fit]) -> list[Fit]:
 
 
 def _score(one: Pass, other: Pass) -> float:
-    (right, _), (left, _) = EYE_CORNERS
+    """0 to 1, how sure two passes make it that there is a face; NaN, which is dropped, of vertices that are NaN."""
+    right, left = OUTER_CORNERS
     eyes = float(np.linalg.norm(one.vertices[left] - one.vertices[right]))
     apart = float(np.linalg.norm(one.vertices - other.vertices, axis=-1).mean()) / max(eyes, 1e-6)
     presence = (one.logit + other.logit) / 2
@@ -224,7 +225,7 @@ def _region_of_found(found: FoundFace) -> Region:
 
 def _region_of_vertices(vertices: Array) -> Region:
     """The mesh model's region: eyes level, centred on the vertices' extent."""
-    (right, _), (left, _) = EYE_CORNERS
+    right, left = OUTER_CORNERS
     dx, dy = vertices[left] - vertices[right]
     cosine, sine = np.array([dx, dy]) / max(math.hypot(dx, dy), 1e-6)
     level = vertices @ np.array([[cosine, -sine], [sine, cosine]])

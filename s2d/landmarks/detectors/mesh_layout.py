@@ -2,7 +2,7 @@
 
 Written for the person's right half (the image's left) and mirrored. A row lists vertices whose mean is the landmark;
 a vertex named twice counts twice. Starting from the pairs in common use (33 and 263 for the outer eye
-corners, 37 and 0 for the upper lip, ...), each row was checked against dlib's landmarks on 177 pictures of 70 people,
+corners, 37 and 0 for the upper lip, ...), each row was checked against dlib's landmarks on the faces of many people,
 and changed where another vertex, or the mean of two, came clearly nearer: brow points of iBUG lie half a step further
 in than the mesh's, and its inner eye corners do not reach the caruncle. The jaw is the mesh's own face oval, which
 follows the bone, not the visible contour: expect it apart from iBUG's in turned faces.
@@ -65,11 +65,9 @@ _RIGHT: dict[int, tuple[tuple[int, int], ...]] = {
     61: ((82, 312),),
     67: ((87, 317),),
 }
-# mesh vertices that say where a face and its eyes are; right eye first, each (outer corner, inner corner)
-EYE_CORNERS = ((33, 133), (263, 362))
+_PUPILS = {layout.RIGHT_PUPIL: 468, layout.LEFT_PUPIL: 473}  # the first of each iris's five: its middle
 
-
-_PUPILS = {layout.RIGHT_PUPIL: 468, layout.LEFT_PUPIL: 473}
+OUTER_CORNERS = 33, 263  # vertices of the right and the left eye that say how a face lies
 
 
 def _weights() -> Array:

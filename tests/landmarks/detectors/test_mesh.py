@@ -11,7 +11,8 @@ from s2d.geometry import apply
 from s2d.images import read_image
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.base import Face
-from s2d.landmarks.detectors.mesh import SEARCH_EVERY, MeshDetector
+from s2d.landmarks.detectors.mesh import PRESENT, SEARCH_EVERY, MeshDetector, Pass, _score
+from s2d.landmarks.detectors.regions import Region
 from s2d.video import VideoReader
 
 from .conftest import INTEROCULAR, SEEN, annotation
@@ -177,3 +178,20 @@ def test_a_face_that_goes_is_lost_at_once_and_found_at_once_elsewhere(
     found = mesh.follow().detect([here, here, there, gone, gone, here])
     assert [len(faces) for faces in found] == [1, 1, 1, 0, 0, 1]
     assert distance(only(found[2]).points, only(found[0]).points + np.array([256, 0])) < 0.04
+
+
+def passes(apart: float, logit: float) -> tuple[Pass, Pass]:
+    """Two that lay the mesh so far apart, in inter-ocular distances."""
+    vertices = np.random.default_rng(0).normal(0, 50, (478, 2))
+    shift = [apart * float(np.linalg.norm(vertices[263] - vertices[33])), 0.0]
+    region = Region(0.0, 0.0, 100.0, 0.0)
+    return Pass(vertices, logit, region), Pass(vertices + shift, logit, region)
+
+
+@pytest.mark.parametrize(
+    ("apart", "logit", "present"),
+    [(0.01, 18.0, True), (0.01, 5.0, True), (0.1, 5.0, False), (0.01, -10.0, False), (np.nan, 18.0, False)],
+)
+def test_a_face_is_what_two_passes_agree_on(apart: float, logit: float, present: bool) -> None:
+    """A shout is doubted and laid the same twice; what is no face is laid elsewhere each time."""
+    assert (_score(*passes(apart, logit)) >= PRESENT) == present
