@@ -30,7 +30,7 @@ JITTER = 0.025  # largest shift, as a share of the box, and largest log scale
 
 
 class DlibDetector:
-    """68 points, no pupils (NaN): iBUG's own jaw, and about as steady as `mesh` at four times its time.
+    """68 points, no pupils (NaN): iBUG's own jaw, at three times the time of `mesh`.
 
     The weights are for research only: the pictures they were trained on are not free for commercial use.
 
