@@ -26,7 +26,7 @@ from s2d.errors import S2DError
 from s2d.geometry import Array, Image, apply
 from s2d.images import read_image
 from s2d.landmarks.detectors import mesh
-from s2d.landmarks.detectors.mesh import LEAST_DISAGREEMENT, PRESENT, MeshDetector, Pass
+from s2d.landmarks.detectors.mesh import LEAST_DISAGREEMENT, PRESENT, MeshDetector
 from s2d.video import VideoReader
 
 SIDE = 512  # pixels of a degraded picture
@@ -58,23 +58,10 @@ def pictures(path: Path, every: int) -> Iterator[Image]:
             yield from (reader.frame(number) for number in chosen)
 
 
-def settled(detector: MeshDetector, image: Image) -> list[tuple[Pass, Pass]]:
-    """The last two passes for every find, as `MeshDetector.settle` makes them."""
-    found = [one for finder in (detector._near, detector._far) for one in finder.find(image, mesh.FOUND)]
-    made = []
-    for one in found:
-        last = detector.look(image, mesh._region_of_found(one))
-        for _ in range(mesh.MOST_PASSES - 1):
-            before, last = last, detector.look(image, last.region)
-            if mesh._change(before.region, last.region) < mesh.SETTLED:
-                break
-        made.append((before, last))
-    return made
-
-
 def finds(detector: MeshDetector, image: Image, truth: Array | None) -> Iterator[Find]:
     """Of one picture; `truth` (478, 2) is its one face, None where nobody is."""
-    for before, last in settled(detector, image):
+    for one in (one for finder in (detector._near, detector._far) for one in finder.find(image, mesh.FOUND)):
+        before, last = detector.last_two(image, mesh._region_of_found(one))
         vertices = mesh._mean_vertices(before, last)
         eyes = float(np.linalg.norm(last.vertices[mesh.OUTER_CORNERS[0]] - last.vertices[mesh.OUTER_CORNERS[1]]))
         apart = float(np.linalg.norm(before.vertices - last.vertices, axis=-1).mean()) / eyes

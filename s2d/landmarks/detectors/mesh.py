@@ -113,12 +113,17 @@ class MeshDetector:
 
     def settle(self, frame: Image, region: Region) -> Fit:
         """Run the mesh until its region stays; the mean of the last two passes, weighted by their logits."""
+        before, last = self.last_two(frame, region)
+        return Fit(_mean_vertices(before, last), _score(before, last), last.region)
+
+    def last_two(self, frame: Image, region: Region) -> tuple[Pass, Pass]:
+        """The two passes at which the region stays, or the last of MOST_PASSES."""
         last = self.look(frame, region)
         for _ in range(MOST_PASSES - 1):
             before, last = last, self.look(frame, last.region)
             if _change(before.region, last.region) < SETTLED:
                 break
-        return Fit(_mean_vertices(before, last), _score(before, last), last.region)
+        return before, last
 
     def look(self, frame: Image, region: Region) -> Pass:
         """One pass of the mesh model."""
