@@ -18,6 +18,7 @@ from s2d.landmarks import layout
 PARTS = tuple(layout.PARTS)
 PART_COUNT = len(PARTS)
 SAMPLES_PER_SEGMENT = 2  # neighbouring landmarks lie up to 0.1 apart, a heatmap's sigma is about 0.04
+FAINTEST = -30.0  # of exponents: products of what is fainter are no normal floats, which processors multiply slowly
 
 
 def gaussian_field(centres: Tensor, weights: Tensor, sigma: Tensor | float, height: int, width: int) -> Tensor:
@@ -35,7 +36,7 @@ def gaussian_field(centres: Tensor, weights: Tensor, sigma: Tensor | float, heig
 
 def _gaussian(coordinates: Tensor, length: int, sigma: Tensor) -> Tensor:
     nodes = torch.linspace(-1, 1, length, dtype=coordinates.dtype, device=coordinates.device)
-    return torch.exp(-0.5 * ((nodes - coordinates[..., None]) / sigma) ** 2)
+    return torch.exp((-0.5 * ((nodes - coordinates[..., None]) / sigma) ** 2).clamp(min=FAINTEST))
 
 
 def part_heatmaps(points: Tensor, height: int, width: int, sigma: float) -> Tensor:

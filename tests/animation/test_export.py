@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from s2d.cli import main
 from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.images import write_image
+from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic import make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
@@ -95,6 +97,17 @@ def test_equals_torch_on_real_faces(folder: Path, media: Path):
     for still in stills:
         face = load_source(still, make_detector(), model.config.size)
         assert largest_difference(model, exported, example(face)) <= TOLERANCE
+
+
+def test_equals_torch_wherever_the_face_is(folder: Path):
+    """The graph works lids and lips out in boxes around eyes and mouth: these may be anywhere, or not known."""
+    model, exported = load_animator(folder / "model.safetensors"), OnnxAnimator(folder / "model.onnx")
+    given = example(load_source(folder / "photo.png", make_detector(), model.config.size))
+    blind, apart = given.driving.clone(), given.driving.clone()
+    blind[:, [*layout.PARTS["right_eye"], *layout.PARTS["left_eye"], *layout.PARTS["inner_lips"]]] = torch.nan
+    apart[1] += 0.9
+    for driving in (given.driving + 0.8, given.driving - 3, 2 * given.driving, blind, apart):
+        assert largest_difference(model, exported, replace(given, driving=driving)) <= TOLERANCE
 
 
 def test_torch_export_gives_the_same(folder: Path):

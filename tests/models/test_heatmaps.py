@@ -64,3 +64,10 @@ def test_gradient_reaches_known_landmarks(face):
     part_heatmaps(face, 32, 32, 0.04).square().sum().backward()
     assert face.grad.isfinite().all()
     assert (face.grad[0, :68].abs().sum(-1) > 0).all()
+
+
+def test_what_is_far_away_is_still_a_normal_float():
+    """Processors multiply others a hundred times slower, and a face has many far nodes."""
+    field = gaussian_field(torch.tensor([[-1.0, -1.0]]), torch.tensor([[1.0]]), 0.02, 100, 100)
+    assert field.min() > torch.finfo(torch.float32).tiny
+    assert field[0, -1, -1] < 1e-20
