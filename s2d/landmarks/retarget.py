@@ -3,8 +3,9 @@
 Driving landmarks are split into head motion (a similarity per frame, from points that expression hardly moves) and what
 remains in head coordinates. Both are relative to the driver's neutral face, so that the source keeps its own shape. Two
 things are not, because closed is closed for everybody: lids open by their share of the driver's usual opening, down to
-nothing, and lips by the driver's opening in units of the mouth's width, also where the photo shows an open mouth or the
-driver never closes its own. Pupils move in coordinates of the eye, everything else in units of the face.
+what detectors leave between closed ones, and lips by the driver's opening in units of the mouth's width, also where the
+photo shows an open mouth or the driver never closes its own. Pupils move in coordinates of the eye, everything else in
+units of the face.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ UPPER_SHARE, CHIN_SHARE = 0.3, 0.5
 UPPER_LIP = {61: (49, 50), 62: (51,), 63: (52, 53)}
 LOWER_LIP = {67: (58, 59), 66: (57,), 65: (55, 56)}
 CHIN = {4: 0.2, 5: 0.35, 6: 0.7, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.7, 11: 0.35, 12: 0.2}  # of the chin's fall
-LIDS_CLOSED = 0.07  # opening over eye width up to which detectors take lids for closed: .045 to .065 in blinks
+LIDS_CLOSED = (
+    0.08  # opening over eye width that detectors leave closed lids: .05 at least, in blinks of two frames more
+)
 LEAST_REST = 0.05  # opening beyond that, over eye width, of a driver that never opens its eyes
 MAX_OPENNESS = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
 MEETING = 0.25  # of the opening, from below, is where lids meet: the lower one hardly moves in a blink
@@ -139,10 +142,12 @@ def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _
     own = _in_eye(source, eye, width)
     placed = np.repeat(own[None], len(shapes), axis=0)
     openness = _openness(neutral, shapes, eye)
+    apart = max(float(layout.aperture(source, eye.lids)) / float(width), 1e-6)
+    closed = min(LIDS_CLOSED / apart, 1.0)  # share of the source's opening at which its lids have met
     for upper, lower in ((1, 5), (2, 4)):
         meeting = own[lower] + MEETING * (own[upper] - own[lower])
         for lid in (upper, lower):
-            placed[:, lid] = meeting + openness * (own[lid] - meeting)
+            placed[:, lid] = meeting + (closed + openness * (1 - closed)) * (own[lid] - meeting)
     gaze = own[-1] + _in_eye(shapes, eye, rest_width)[:, -1] - _in_eye(neutral, eye, rest_width)[-1]
     farthest = max(FARTHEST_GAZE, abs(own[-1].real)) if np.isfinite(own[-1]) else np.nan
     placed[:, -1] = np.clip(gaze.real, -farthest, farthest) + 1j * gaze.imag

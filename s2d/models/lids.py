@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
+from s2d.landmarks.retarget import LIDS_CLOSED, MEETING
 from s2d.models.axes import Axes, Gap
 from s2d.models.blocks import smoothstep
 from s2d.models.faces import known_in_both
@@ -64,6 +65,29 @@ def with_open_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
         places = mine.corner[:, None] + mine.way(along, across)
         for k in (*UPPER, *LOWER):
             points[eye[k]] = torch.where(there, places[:, k], driving[:, eye[k]])
+    return torch.stack(points, dim=1)
+
+
+def with_seen_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
+    """The driving landmarks (B, 70, 2) with lids as near as they look; eyes that are not known stay as they are.
+
+    Detectors leave `LIDS_CLOSED` between lids that have met, so a blink that follows its landmarks stays a slit. The
+    more of the source's opening is closed, the more of that is taken away, by its square: at rest nothing changes, and
+    little where a nod makes eyes narrower.
+    scale (B,): size of the source's face over the driver's.
+    """
+    points = list(driving.unbind(1))
+    for eye in layout.EYES:
+        mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
+        here = aperture(mine, driving, eye)
+        there = aperture(theirs, source, eye) * (theirs.width / (scale * mine.width))[:, None]
+        closed = ((there - here) / (there - LIDS_CLOSED).clamp(min=LEAST / 2)).clamp(0, 1)
+        share = (1 - LIDS_CLOSED * closed**2 / here.clamp(min=1e-6)).clamp(0, 1)
+        share = torch.where(known_in_both(source, driving, eye)[:, None], share, 1.0)
+        for upper, lower in zip(UPPER, LOWER, strict=True):
+            top, bottom = driving[:, eye[upper]], driving[:, eye[lower]]
+            meeting = bottom + MEETING * (top - bottom)
+            points[eye[upper]], points[eye[lower]] = (meeting + share * (lid - meeting) for lid in (top, bottom))
     return torch.stack(points, dim=1)
 
 

@@ -18,10 +18,10 @@ from s2d.models import candidates as c
 from s2d.models.axes import Axes
 from s2d.models.blocks import identity_grid, resize, smoothstep, warp
 from s2d.models.box import box_around
-from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean
+from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean, scale_of
 from s2d.models.heatmaps import full_precision, gaussian_field
 from s2d.models.interior import skin_colour
-from s2d.models.lids import AROUND, EDGE, aperture, eye_axes, lid_edges
+from s2d.models.lids import AROUND, EDGE, aperture, eye_axes, lid_edges, with_seen_lids
 from s2d.models.sheets import draw
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
@@ -63,8 +63,10 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
     source, driving = full_precision(source_points), full_precision(driving_points)
     with torch.autocast(driving.device.type, enabled=False):
         moving = c.candidate_displacements(source, driving, height, width)
-        head = head_probability(driving, head_similarity(source, driving), height, width)
-        gates = [_pupil_gate(source, driving, height, width, side) for side in (0, 1)]
+        similarity = head_similarity(source, driving)
+        head = head_probability(driving, similarity, height, width)
+        seen = with_seen_lids(source, driving, scale_of(similarity))
+        gates = [_pupil_gate(source, seen, height, width, side) for side in (0, 1)]
         logits = _probabilities(driving, head, gates).log()
         return Prior(moving.displacement, logits, moving.head, moving.sheets)
 

@@ -10,7 +10,7 @@ from s2d.models.box import Box, box_around
 from s2d.models.faces import head_similarity, scale_of
 from s2d.models.heatmaps import full_precision
 from s2d.models.interior import draw_interior
-from s2d.models.lids import FARTHEST, REACH, draw_lashes, lid_motion
+from s2d.models.lids import FARTHEST, REACH, draw_lashes, lid_motion, with_seen_lids
 from s2d.models.lips import lip_motion
 
 EYES = [*layout.EYES[0], *layout.EYES[1]]
@@ -27,7 +27,7 @@ def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) ->
     height, width = grid.shape[:2]
     eyes, mouth = _boxes(driving, height, width)
     scale, pixel = scale_of(head_similarity(source, driving)), 2 / (width - 1)
-    lids = lid_motion(source, driving, scale, eyes.cut(grid), pixel)
+    lids = lid_motion(source, with_seen_lids(source, driving, scale), scale, eyes.cut(grid), pixel)
     lips = lip_motion(source, driving, mouth.cut(head), mouth.cut(grid), pixel)
     return eyes.put_back(lids, height, width) + mouth.put_back(lips, height, width)
 
@@ -44,7 +44,8 @@ def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Te
         scale = scale_of(head_similarity(source, driving))
         eyes, mouth = _boxes(driving, height, width)
         around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (eyes, mouth))
-        lashes = draw_lashes(around_eyes, source, driving, scale, eyes.cut(grid)) - around_eyes
+        seen = with_seen_lids(source, driving, scale)
+        lashes = draw_lashes(around_eyes, source, seen, scale, eyes.cut(grid)) - around_eyes
         inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid), pixel) - around_mouth
         change = _put_back(lashes, eyes, height, width) + _put_back(inside, mouth, height, width)
         return image + share * change

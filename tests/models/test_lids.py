@@ -9,10 +9,21 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
+from s2d.landmarks.retarget import LIDS_CLOSED
 from s2d.models.blocks import identity_grid
 from s2d.models.candidates import HEAD, SKULL, candidate_displacements
 from s2d.models.faces import head_similarity
-from s2d.models.lids import BEYOND, LASHES, MARGIN, draw_lashes, lid_motion, with_open_lids
+from s2d.models.lids import (
+    BEYOND,
+    LASHES,
+    MARGIN,
+    aperture,
+    draw_lashes,
+    eye_axes,
+    lid_motion,
+    with_open_lids,
+    with_seen_lids,
+)
 
 SIZE = 257
 ONE = torch.ones(1)
@@ -44,13 +55,48 @@ def _between(points: Tensor, places: Tensor) -> Tensor:
     return (edges[:, 0] * offset[..., 1] - edges[:, 1] * offset[..., 0] > 0).all(-1)
 
 
+def eye_opening(points: Tensor) -> float:
+    """Of the right eye, in widths."""
+    return float(aperture(eye_axes(points, layout.EYES[0]), points, layout.EYES[0]))
+
+
+def test_lids_that_detectors_leave_apart_have_met(face: Tensor):
+    """So a blink closes the eye, in absolute mode too; half-closed lids keep nearly all that detectors see of them."""
+    open_ = eye_opening(face)
+    for wanted, seen in ((LIDS_CLOSED, 0.0), (0.6 * LIDS_CLOSED, 0.0), (0.8 * open_, 0.8 * open_), (open_, open_)):
+        driving = lids_at(face, wanted / open_)
+        assert eye_opening(with_seen_lids(face, driving, ONE)) == pytest.approx(seen, abs=0.006)
+    for kept in (face, lids_at(face, 1.3)):
+        torch.testing.assert_close(with_seen_lids(face, kept, ONE), kept, atol=1e-6, rtol=0)
+
+
+def test_eyes_that_are_shut_in_the_source_stay_as_they_are(face: Tensor):
+    """There is nothing to close, and a detector's trembling is not to be made larger."""
+    shut = lids_at(face, 0.06 / eye_opening(face))
+    torch.testing.assert_close(with_seen_lids(shut, shut, ONE), shut, atol=1e-6, rtol=0)
+    nearly = lids_at(face, 0.05 / eye_opening(face))
+    assert eye_opening(with_seen_lids(shut, nearly, ONE)) == pytest.approx(0.05, abs=0.01)
+
+
+def test_seen_lids_of_eyes_that_are_not_known_stay(face: Tensor):
+    driving = lids_at(face, 0.0)
+    driving[:, 36] = torch.nan
+    seen = with_seen_lids(face, driving.requires_grad_(), ONE)
+    torch.testing.assert_close(seen[:, 37:42], driving[:, 37:42])
+    seen.nan_to_num().sum().backward()
+    assert driving.grad is not None
+    assert driving.grad[:, 42:].isfinite().all()
+
+
 @pytest.mark.parametrize("candidate", [HEAD, SKULL])
 def test_the_eye_closes_steadily_and_wholly(face: Tensor, candidate: int):
     """One blink is one blink: less of the eyeball with every step, nothing but the seam at the end."""
     seen = [eyeball_seen(face, lids_at(face, o), candidate) for o in (1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0)]
     assert seen == sorted(seen, reverse=True)
     assert seen[0] == pytest.approx(1, abs=0.02)
-    assert seen[3] == pytest.approx(0.4, abs=0.06)  # the eyeball stays and is covered: it is not squeezed
+    driving = lids_at(face, 0.4)
+    shown = eye_opening(with_seen_lids(face, driving, ONE)) / eye_opening(face)
+    assert seen[3] == pytest.approx(shown, abs=0.06)  # the eyeball stays and is covered: it is not squeezed
     assert seen[-1] < 0.08
 
 
