@@ -23,6 +23,8 @@ def read_image(path: str | Path) -> Image:
     """
     asked = f"cannot read the image {path}"
     if not Path(path).is_file():
+        if Path(path).is_dir():
+            raise S2DError(asked, "it is a folder", "name a picture in it")
         raise S2DError(asked, "no such file", "check the path")
     try:
         with PillowImage.open(path) as picture:

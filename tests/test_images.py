@@ -55,7 +55,12 @@ def test_decode_of_no_jpeg_is_a_value_error():
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [(None, "no such file"), (b"", "not a picture"), (b"hello, I am text", "not a picture")]
+    ("content", "why"),
+    [
+        (None, "no such file"),
+        (b"", "not a picture"),
+        (b"hello, I am text", "not a picture"),
+    ],
 )
 def test_what_is_no_picture_is_named(tmp_path, content, why):
     path = tmp_path / "portrait.jpg"
@@ -63,6 +68,11 @@ def test_what_is_no_picture_is_named(tmp_path, content, why):
         path.write_bytes(content)
     with pytest.raises(S2DError, match=f"portrait.jpg.*{why}"):
         images.read_image(path)
+
+
+def test_a_folder_is_no_missing_file(tmp_path):
+    with pytest.raises(S2DError, match="it is a folder; name a picture in it"):
+        images.read_image(tmp_path)
 
 
 def test_truncated_picture_is_named(tmp_path, picture):

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
         audio=args.audio,
         fps=args.fps,
     )
-    how = "trained model" if made.trained else "analytic prior, no checkpoint"
+    how = "trained model" if made.trained else "the analytic prior, untrained"
     what = f"{made.frames} frames of {made.width} x {made.height} px at {made.fps:.3g} fps"
     sound = "" if made.sound == "none" else f", sound {made.sound}"
     line = f"wrote {made.out}: {what}, driven by {made.track} ({how}){sound}"

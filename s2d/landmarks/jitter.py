@@ -82,7 +82,7 @@ METRICS: MappingProxyType[str, Metric] = MappingProxyType(
             PERCENT, "distance from the detector for over a second; no error where it is wrong", goal=None
         ),
         "opening_drift": Metric(
-            PERCENT, "openings of lids and lips off the detector's, at worst; no error where it is wrong", goal=None
+            PERCENT, "lids' or lips' opening off the detector's, worst 3 frames; no fault where it errs", goal=None
         ),
         "ms_per_frame": Metric("ms", "time taken", goal=None),
     }

@@ -31,7 +31,7 @@ DATA = "FaceDataModule"  # where a training checkpoint keeps what the data were 
 VERSION = "s2d_format"  # where a training checkpoint keeps FORMAT; "format" in the header of safetensors
 PEOPLE = "s2d_people"  # where a training checkpoint keeps People as plain lists; "people" in the header of safetensors
 PREFIXES = ("average.", "animator.")  # in a training checkpoint; the averaged weights are the better ones
-_REMEDY = "give a .safetensors or .ckpt file of s2d train"
+_REMEDY = "give a .safetensors or .ckpt file of s2d train (s2d animate also takes an .onnx of s2d export)"
 _Content = tuple[AnimatorConfig, dict[str, Tensor], "Origin"]
 _TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 

@@ -13,13 +13,17 @@ from torch import Tensor
 
 from s2d.models import mouth as m
 from s2d.models.axes import Gap
+from s2d.models.blocks import smoothstep
 from s2d.models.faces import known_in_both
 
 REACH = 0.15  # mouth widths beyond the outer edges over which this motion gives way to the smooth field
+REACH_ASIDE = 0.3  # mouth widths beside the corners over which skin is stretched
 CORNER = 0.12  # mouth widths from the corners inwards over which it comes: all edges meet there
 THIN, THICK = 0.5, 2.0  # least and most that a lip may be stretched by
 LEAST = 0.02  # mouth widths: lips are not thinner
 TEETH_HEIGHT = 0.14  # of the upper teeth below the lip, in mouth widths
+CREASE, CREASE_HEIGHT = 0.06, 0.2  # mouth widths that the line of closed lips goes on beyond their corners, and around
+PARTED = 0.15  # mouth widths of opening, beyond the source's, from which on nothing of it is left
 
 
 def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, softness: float) -> Tensor:
@@ -44,9 +48,24 @@ def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, soft
     wanted = gap.choose(above, between, below, softness / mine.axes.width[:, None])
     outside = torch.maximum(top - v, v - bottom).clamp(min=0)
     share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
-    share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
-    move = share * (wanted - v_there) * theirs.axes.width[:, None]
-    return (move[..., None] * theirs.axes.across[:, None]).reshape(head.shape)
+    known = known_in_both(source, driving, m.NEEDED)[:, None]
+    share = torch.where(known, share, 0.0)
+    parted = ((mine.opening * size[:, 0] - theirs.opening) / PARTED).clamp(0, 1)[:, None]
+    aside = torch.where(known, parted * _past_crease(u, v), 0.0)
+    return theirs.axes.way(aside, share * (wanted - v_there)).reshape(head.shape)
+
+
+def _past_crease(u: Tensor, v: Tensor) -> Tensor:
+    """How far further out the skin beside a mouth that has opened comes from, (B, N) in mouth widths; left is negative.
+
+    Closed lips end in a crease beyond their corners, which would stay as a shadow beside the open mouth: it is pressed
+    into the corner, and the skin beyond stretched.
+    """
+    outside = torch.maximum(-u, u - 1)
+    rise = smoothstep(outside / CREASE + 1)
+    fall = (1 - outside / REACH_ASIDE).clamp(0, 1)
+    near = (1 - (v / CREASE_HEIGHT) ** 2).clamp(min=0) ** 2
+    return torch.where(u < 0.5, -CREASE, CREASE) * rise * fall * near
 
 
 def _stretch(there: Tensor, here: Tensor, size: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from s2d.models.blocks import identity_grid
 from s2d.models.candidates import HEAD, candidate_displacements
 from s2d.models.faces import head_similarity, scale_of
-from s2d.models.lips import CORNER, REACH, lip_motion
+from s2d.models.lips import CORNER, CREASE, REACH, REACH_ASIDE, lip_motion
 from s2d.models.mouth import INNER, OUTER
 from tests.models.conftest import head_turned, jaw_dropped, turned
 
@@ -104,7 +104,8 @@ def test_a_turned_head_keeps_its_lips_and_what_is_between(face: Tensor, degrees:
 def test_nothing_moves_away_from_the_mouth_or_at_its_corners(face: Tensor):
     grid = identity_grid(SIZE, SIZE, face)
     driving = jaw_dropped(face, 0.12)
-    moved = lip_motion(face, driving, torch.zeros(1, SIZE, SIZE, 2), grid, FINE)[0].norm(dim=-1) > 1e-6
+    motion = lip_motion(face, driving, torch.zeros(1, SIZE, SIZE, 2), grid, FINE)[0]
+    moved = motion[..., 1].abs() > 1e-6
     lips = driving[0, list(OUTER)]
     reach = REACH * float(lips[6, 0] - lips[0, 0])
     where = grid[moved]
@@ -115,7 +116,25 @@ def test_nothing_moves_away_from_the_mouth_or_at_its_corners(face: Tensor):
     assert where[:, 1].max() < lips[:, 1].max() + reach + 0.01
     corner = lips[0] + torch.tensor([0.02 * CORNER, 0.0])
     still = lip_motion(face, driving, torch.zeros(1, 1, 1, 2), corner[None, None], FINE)
-    assert still.abs().max() < 1e-3
+    assert still[..., 1].abs().max() < 1e-3
+    aside = grid[motion[..., 0].abs() > 1e-6]
+    beside = REACH_ASIDE * float(lips[6, 0] - lips[0, 0])
+    assert lips[0, 0] - beside <= aside[:, 0].min()
+    assert aside[:, 0].max() <= lips[6, 0] + beside
+
+
+def test_the_crease_beyond_closed_lips_goes_into_the_corner_of_an_open_mouth(face: Tensor):
+    """Beside the corners the picture shows skin from beyond it, in order; at rest, and inside the mouth, nothing."""
+    driving = jaw_dropped(face, 0.12)
+    left, right = driving[0, OUTER[0]], driving[0, OUTER[6]]
+    width = float(right[0] - left[0])
+    places = torch.linspace(-0.35, 0.5, 200)
+    grid = torch.stack([left + place * (right - left) for place in places])[None]
+    motion = lip_motion(face, driving, torch.zeros(1, 1, 200, 2), grid, FINE)[0, 0, :, 0] / width
+    torch.testing.assert_close(motion[(places - 0).abs().argmin()], torch.tensor(-CREASE), atol=2e-3, rtol=0)
+    assert motion[places > CREASE].abs().max() < 1e-6
+    assert ((places + motion).diff() > 0).all()
+    assert lip_motion(face, face, torch.zeros(1, 1, 200, 2), grid, FINE)[..., 0].abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
