@@ -38,6 +38,7 @@ CHIN = {4: 0.2, 5: 0.35, 6: 0.7, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.7, 11: 0.35, 12: 
 LIDS_CLOSED = (
     0.08  # opening over eye width that detectors leave closed lids: .05 at least, in blinks of two frames more
 )
+SHUT = 0.15  # opening over eye width that is still a blink where a driver never closes its eyes further: behind glasses
 LEAST_REST = 0.05  # opening beyond that, over eye width, of a driver that never opens its eyes
 MAX_OPENNESS = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
 MEETING = 0.25  # of the opening, from below, is where lids meet: the lower one hardly moves in a blink
@@ -76,11 +77,14 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
         return np.asarray(driving, dtype=np.float32)
     own: Array = np.asarray(source, dtype=np.float64)
     faces: Array = np.asarray(driving, dtype=np.float64)
+    alone = neutral is not None
     neutral = neutral_face(faces) if neutral is None else neutral
     heads = to_pose(neutral, faces)
     shapes = geometry.apply(geometry.invert(heads), faces)  # each frame's face, in the pose of the neutral one
     to_source = geometry.similarity_fit(neutral[: layout.RIGHT_PUPIL], own[: layout.RIGHT_PUPIL])
-    moved = _moved_shape(own, geometry.apply(to_source, neutral), geometry.apply(to_source, shapes))
+    rest, shapes = geometry.apply(to_source, neutral), geometry.apply(to_source, shapes)
+    closed = [LIDS_CLOSED if alone else _closed_lids(rest, shapes, eye) for eye in EYES]
+    moved = _moved_shape(own, rest, shapes, closed)
     return geometry.apply(_conjugate(to_source, heads), moved).astype(np.float32)
 
 
@@ -91,14 +95,17 @@ def _conjugate(to_source: Array, heads: Array) -> Array:
     return np.asarray((carry @ square @ np.linalg.inv(carry))[:, :2])
 
 
-def _moved_shape(source: Array, neutral: Array, shapes: Array) -> Array:
-    """The source's face with each frame's expression, before head motion; all in source units."""
+def _moved_shape(source: Array, neutral: Array, shapes: Array, closed: list[float]) -> Array:
+    """The source's face with each frame's expression, before head motion; all in source units.
+
+    `closed` is what the driver's eyes have open when they are shut, over their width.
+    """
     base, rest = lips_closed(source), lips_closed(neutral)
     moved = base + (shapes - rest)
     mouth = list(MOUTH)
     moved[:, mouth] = _scaled_mouth(base, rest, shapes)
-    for eye in EYES:
-        _move_eye(moved, source, neutral, shapes, eye)
+    for eye, shut in zip(EYES, closed, strict=True):
+        _move_eye(moved, source, neutral, shapes, eye, _openness(neutral, shapes, eye, shut))
     return _ordered_lips(moved)
 
 
@@ -132,8 +139,10 @@ def _scaled_mouth(source: Array, rest: Array, shapes: Array) -> Array:
     return np.asarray(source[mouth] + centre + scale * (motion - centre))
 
 
-def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _Eye) -> None:
+def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _Eye, openness: Array) -> None:
     """Put contour and pupil of an eye on `moved` (T, 70, 2), between the corners that are there already.
+
+    openness (T,) of the driver's, see `_openness`.
 
     In coordinates of the eye: real along the line through its corners, in widths, from the middle; imaginary across it,
     in widths at rest, since a turned head makes an eye narrower but not lower.
@@ -141,7 +150,6 @@ def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _
     width, rest_width = _width(source, eye), _width(neutral, eye)
     own = _in_eye(source, eye, width)
     placed = np.repeat(own[None], len(shapes), axis=0)
-    openness = _openness(neutral, shapes, eye)
     apart = max(float(layout.aperture(source, eye.lids)) / float(width), 1e-6)
     closed = min(LIDS_CLOSED / apart, 1.0)  # share of the source's opening at which its lids have met
     for upper, lower in ((1, 5), (2, 4)):
@@ -158,11 +166,18 @@ def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _
     moved[:, [*eye.contour, eye.pupil]] = np.stack([there.real, there.imag], axis=-1)
 
 
-def _openness(neutral: Array, shapes: Array, eye: _Eye) -> Array:
+def _openness(neutral: Array, shapes: Array, eye: _Eye, closed: float) -> Array:
     """How far open an eye is (T,): 0 closed, 1 as at rest."""
     width = float(_width(neutral, eye))
-    rest = max(float(layout.aperture(neutral, eye.lids)) / width - LIDS_CLOSED, LEAST_REST)
-    return np.clip((layout.aperture(shapes, eye.lids) / width - LIDS_CLOSED) / rest, 0.0, MAX_OPENNESS)
+    rest = max(float(layout.aperture(neutral, eye.lids)) / width - closed, LEAST_REST)
+    return np.clip((layout.aperture(shapes, eye.lids) / width - closed) / rest, 0.0, MAX_OPENNESS)
+
+
+def _closed_lids(neutral: Array, shapes: Array, eye: _Eye) -> float:
+    """What an eye has open in its blinks, over its width: behind glasses, detectors leave more than of bare eyes."""
+    openings = layout.aperture(shapes, eye.lids) / _width(neutral, eye)
+    least = float(np.min(openings, initial=np.inf, where=np.isfinite(openings)))
+    return least if LIDS_CLOSED < least < SHUT else LIDS_CLOSED
 
 
 def _in_eye(faces: Array, eye: _Eye, width: Array) -> Complex:

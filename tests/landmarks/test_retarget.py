@@ -54,6 +54,20 @@ def test_lids_that_detectors_take_for_closed_are_closed_and_half_way_from_there_
         np.testing.assert_allclose(opening[[-1, -2, 0]], [0, 0.5, 1], atol=0.01)
 
 
+@pytest.mark.parametrize(("least", "shuts"), [(0.14, True), (0.18, False)])
+def test_blinks_that_a_detector_sees_half_of_close_the_eyes(least: float, shuts: bool):
+    """Behind glasses it leaves more between closed lids; a driver that never comes so near has not blinked."""
+    driving = resting()
+    driving[-1] = lowered(face(), least * 32)
+    source = wide_face()
+    for lids, eye in ((layout.RIGHT_LIDS, (36, 39)), (layout.LEFT_LIDS, (42, 45))):
+        opening = layout.aperture(retarget(source, driving)[-1], lids)
+        closed = LIDS_CLOSED * np.linalg.norm(source[eye[1]] - source[eye[0]])
+        assert (opening == pytest.approx(closed, rel=0.02)) == shuts
+    live = layout.aperture(retarget(source, driving, neutral=face())[-1], layout.LEFT_LIDS)
+    assert live > 1.2 * closed  # a live picture does not know what is to come
+
+
 @pytest.mark.parametrize("aperture", [2.0, 5.0])
 def test_eyes_of_the_photo_that_are_not_open_blink_from_where_they_are(aperture: float):
     source = lowered(face(), aperture)
