@@ -35,10 +35,8 @@ UPPER_SHARE, CHIN_SHARE = 0.3, 0.5
 UPPER_LIP = {61: (49, 50), 62: (51,), 63: (52, 53)}
 LOWER_LIP = {67: (58, 59), 66: (57,), 65: (55, 56)}
 CHIN = {4: 0.2, 5: 0.35, 6: 0.7, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.7, 11: 0.35, 12: 0.2}  # of the chin's fall
-LIDS_CLOSED = (
-    0.08  # opening over eye width that detectors leave closed lids: .05 at least, in blinks of two frames more
-)
-SHUT = 0.15  # opening over eye width that is still a blink where a driver never closes its eyes further: behind glasses
+LIDS_CLOSED = 0.08  # opening over eye width that detectors leave closed lids: .05, and more in a blink of two frames
+SHUT = 0.15  # what they leave at most, as behind glasses: then it is less than half of what the eye has open at rest
 LEAST_REST = 0.05  # opening beyond that, over eye width, of a driver that never opens its eyes
 MAX_OPENNESS = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
 MEETING = 0.25  # of the opening, from below, is where lids meet: the lower one hardly moves in a blink
@@ -77,13 +75,13 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
         return np.asarray(driving, dtype=np.float32)
     own: Array = np.asarray(source, dtype=np.float64)
     faces: Array = np.asarray(driving, dtype=np.float64)
-    alone = neutral is not None
+    live = neutral is not None  # then of the driver's blinks nothing is known
     neutral = neutral_face(faces) if neutral is None else neutral
     heads = to_pose(neutral, faces)
     shapes = geometry.apply(geometry.invert(heads), faces)  # each frame's face, in the pose of the neutral one
     to_source = geometry.similarity_fit(neutral[: layout.RIGHT_PUPIL], own[: layout.RIGHT_PUPIL])
     rest, shapes = geometry.apply(to_source, neutral), geometry.apply(to_source, shapes)
-    closed = [LIDS_CLOSED if alone else _closed_lids(rest, shapes, eye) for eye in EYES]
+    closed = [LIDS_CLOSED if live else _closed_lids(rest, shapes, eye) for eye in EYES]
     moved = _moved_shape(own, rest, shapes, closed)
     return geometry.apply(_conjugate(to_source, heads), moved).astype(np.float32)
 
@@ -175,9 +173,9 @@ def _openness(neutral: Array, shapes: Array, eye: _Eye, closed: float) -> Array:
 
 def _closed_lids(neutral: Array, shapes: Array, eye: _Eye) -> float:
     """What an eye has open in its blinks, over its width: behind glasses, detectors leave more than of bare eyes."""
-    openings = layout.aperture(shapes, eye.lids) / _width(neutral, eye)
-    least = float(np.min(openings, initial=np.inf, where=np.isfinite(openings)))
-    return least if LIDS_CLOSED < least < SHUT else LIDS_CLOSED
+    rest, *openings = layout.aperture(np.concatenate([neutral[None], shapes]), eye.lids) / _width(neutral, eye)
+    least = float(np.nanmin(openings)) if np.isfinite(openings).any() else np.nan
+    return least if LIDS_CLOSED < least < min(SHUT, rest / 2) else LIDS_CLOSED
 
 
 def _in_eye(faces: Array, eye: _Eye, width: Array) -> Complex:

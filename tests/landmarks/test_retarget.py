@@ -64,6 +64,9 @@ def test_blinks_that_a_detector_sees_half_of_close_the_eyes(least: float, shuts:
         opening = layout.aperture(retarget(source, driving)[-1], lids)
         closed = LIDS_CLOSED * np.linalg.norm(source[eye[1]] - source[eye[0]])
         assert (opening == pytest.approx(closed, rel=0.02)) == shuts
+    narrow = np.stack([lowered(face(), 0.16 * 32)] * 5)
+    narrow[-1] = lowered(face(), 0.12 * 32)  # no blink: they tremble by as much
+    assert layout.aperture(retarget(source, narrow)[-1], layout.LEFT_LIDS) > 1.3 * closed
     live = layout.aperture(retarget(source, driving, neutral=face())[-1], layout.LEFT_LIDS)
     assert live > 1.2 * closed  # a live picture does not know what is to come
 
