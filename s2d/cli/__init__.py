@@ -7,6 +7,7 @@ To add a command: write `s2d/cli/NAME.py` with `add_arguments(parser)` and `run(
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -48,6 +49,12 @@ class Parser(argparse.ArgumentParser):
         """Print the line and leave with 2."""
         self.exit(2, f"{self.prog}: wrong usage: {' '.join(message.split())}; `{self.prog} --help` lists the options\n")
 
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """The same for words that it does not know, with the option that comes nearest to each."""
+        near = [difflib.get_close_matches(word.partition("=")[0], self._option_string_actions, 1) for word in words]
+        meant = " ".join(option for options in near for option in options)
+        self.error(f"unrecognized arguments: {' '.join(words)}{f' (did you mean {meant}?)' if meant else ''}")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 usage, 1 anything else."""
@@ -67,8 +74,7 @@ def _run(arguments: list[str]) -> int:
     parser = _parser(arguments)
     args, unknown = parser.parse_known_args(arguments)
     if unknown and not hasattr(args, "passed_on"):
-        asked = Parser(prog=f"s2d {args.command}" if args.command else "s2d")
-        asked.error(f"unrecognized arguments: {' '.join(unknown)}")
+        args.asked.refuse(unknown)
     args.passed_on = unknown
     if args.command is None:
         parser.print_help()
@@ -92,6 +98,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """All commands by name and help; only the asked one is imported to add its arguments."""
     parser = Parser(prog="s2d", description="Stable face landmarks, and faces animated by them.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"s2d {__version__}")
+    parser.set_defaults(asked=parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
@@ -99,6 +106,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command = commands.add_parser(
             name, help=summary, description=module.__doc__ if module else summary, allow_abbrev=False
         )
+        command.set_defaults(asked=command)
         command.formatter_class = argparse.RawDescriptionHelpFormatter
         if module:
             module.add_arguments(command)

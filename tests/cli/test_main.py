@@ -122,3 +122,25 @@ def test_help_imports_no_command_and_nothing_heavy():
         "heavy = {'torch', 'cv2', 'pandas', 'matplotlib', 'numpy'} & set(sys.modules)\nsys.exit(len(heavy))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["report", "DATA", "--out", "r.html", "--jsno"],
+            "s2d report: wrong usage: unrecognized arguments: --jsno (did you mean --json?); ",
+        ),
+        (
+            ["report", "DATA", "--out", "r.html", "--qiet=1"],
+            "unrecognized arguments: --qiet=1 (did you mean --quiet?); ",
+        ),
+        (["report", "DATA", "--out", "r.html", "more"], "unrecognized arguments: more; "),
+        (["--versoin"], "s2d: wrong usage: unrecognized arguments: --versoin (did you mean --version?); "),
+    ],
+)
+def test_misspelt_options_are_told_with_the_nearest(capsys: pytest.CaptureFixture[str], words: list[str], told: str):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
