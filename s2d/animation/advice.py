@@ -17,13 +17,14 @@ OTHER_FACE = 0.03
 OPEN_MOUTH = LIPS_CLOSED + MOST_CLOSED  # of its width, from which on a source's mouth stays ajar
 SHUT_EYE = 0.1  # of its width: there is no eyeball to show
 SMALL = 256  # pixels of the face's square in the photo, below which what is sharp ends
-SURE = 0.965  # score of `mesh`; a monkey's is .959, that of portraits and paintings .983 and above
+SURE, PORTRAITS = 0.965, 0.98  # scores of `mesh`: a monkey's is .959, those of portraits and paintings .983 and above
 
 
 def advice(source: SourceFace, driving: Float32, mode: str, detector: str) -> str:
     """One line on a source moved to driving landmarks (T, 70, 2) in pixels of its crop; empty where all is well."""
-    unsure = detector == "mesh" and source.score < SURE
-    notes = [f"this may be no human face: mesh gives it {source.score:.3f}, portraits above {SURE}"] if unsure else []
+    notes = []
+    if detector == "mesh" and source.score < SURE:
+        notes.append(f"this may be no human face: mesh scores it {source.score:.3f}, human portraits {PORTRAITS} to 1")
     if source.crop.side < SMALL:
         notes.append(f"the face is small in the photo, {source.crop.side} pixels: a larger one shows more")
     notes += [*_of_source(source.points), *([_of_shape(source.points, driving)] if mode == "absolute" else [])]
