@@ -118,7 +118,7 @@ def test_the_best_validation_is_kept_and_a_resumed_run_has_to_beat_it(data: Path
     finished = train([], tmp_path / "config.yaml", again)  # nothing left to do
     assert (finished["best_step"], finished["best_val_l1"]) == (first["best_step"], first["best_val_l1"])
     assert best.read_bytes() == before
-    worse = train(["--trainer.max_steps=5", "--model.lr=1"], tmp_path / "config.yaml", again)
+    worse = train(["--trainer.max_steps=5", "--model.lr=100"], tmp_path / "config.yaml", again)
     assert worse["val_l1"] > first["best_val_l1"]
     assert (worse["best_step"], worse["best_val_l1"]) == (first["best_step"], first["best_val_l1"])
     assert best.read_bytes() == before
