@@ -7,7 +7,8 @@ eyes least open and once with its mouth most open. Medians over the pairs, and t
 
 lids, mouth, pupils, yaw   correlation over time between the driver and the result; pupils along the eye, where it is
                            open; a pair counts where the driver moves: its standard deviation is above LEAST
-closed                     opening of the eyes where the driver's are closed, over that of the source's
+closed                     opening of the eyes where the driver's are closed, over that of the source's, both beyond
+                           what detectors leave closed lids
 mouth_closed               opening of the lips where the driver's are closed, over the mouth's width; the source's own
                            where that is open
 leak                       change of jaw width over inter-ocular distance, towards the driver's: 0 none, 1 all of it
@@ -33,7 +34,7 @@ from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.expression import head_pose, lid_apertures, lip_aperture, pupil_offsets
 from s2d.landmarks.neutral import neutral_face, shape_distance
-from s2d.landmarks.retarget import retarget
+from s2d.landmarks.retarget import LIDS_CLOSED, retarget
 
 LEAST = {"lids": 0.02, "mouth": 0.03, "pupils": 0.01, "yaw": 3.0}  # inter-ocular units, degrees
 LEAST_DIFFERENCE = 0.15  # of two faces' shape, for leakage to be seen beside expression and pose
@@ -89,8 +90,10 @@ def _pair(source: Floats, driving: Floats) -> dict[str, float]:
     if looking.sum() > 10 and before["pupils"][looking].std() > LEAST["pupils"]:
         figures["pupils"] = float(np.corrcoef(before["pupils"][looking], after["pupils"][looking])[0, 1])
     asleep = (_openings(driving) < CLOSED).all(axis=-1)
-    if asleep.any() and _lids(source[None])[0] > 0.05:
-        figures["closed"] = float(_lids(result)[asleep].max() / _lids(source[None])[0])
+    awake = float(_openings(source[None]).mean())
+    if asleep.any() and awake > 2 * LIDS_CLOSED:
+        closed = float(_openings(result)[asleep].mean(axis=-1).max())
+        figures["closed"] = (closed - LIDS_CLOSED) / (awake - LIDS_CLOSED)
     shut = _mouth(driving) < 0.03
     if shut.any():
         figures["mouth_closed"] = float(_mouth(result)[shut].max())
