@@ -72,14 +72,12 @@ class Gap(NamedTuple):
         middle = (upper + lower) / 2
         return Gap(v, torch.minimum(upper, middle), torch.maximum(lower, middle))
 
-    def choose(self, above: Tensor, inside: Tensor, below: Tensor, softness: Tensor) -> Tensor:
+    def choose(self, above: Tensor, inside: Tensor, below: Tensor) -> Tensor:
         """`above` the upper edge, `below` the lower one, and `inside` between, (B, N) each.
 
-        One passes into the next within `softness` (B, 1), or the width of the gap where that is less: shut is shut.
+        With nothing from one to the next: the mean of two motions shows what lies between their ends, in no place here.
         """
-        soft = torch.minimum(softness, self.lower - self.upper).clamp(min=1e-6)
-        past_upper, past_lower = (((self.v - edge) / soft + 0.5).clamp(0, 1) for edge in (self.upper, self.lower))
-        return above + past_upper * (inside - above) + past_lower * (below - inside)
+        return torch.where(self.v < self.upper, above, torch.where(self.v > self.lower, below, inside))
 
 
 def _curve(length: Tensor, across: Tensor, x: Tensor) -> Tensor:

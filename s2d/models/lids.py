@@ -112,15 +112,13 @@ def _way_between(axes: Axes, points: Tensor, eye: tuple[int, ...], places: Tenso
     return along - u, torch.minimum(torch.maximum(v, gap.upper), gap.lower) - v
 
 
-def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, softness: float) -> Tensor:
+def lid_motion(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor) -> Tensor:
     """What is to be added to the displacement from landmarks `with_open_lids` to the source, on grid (h, w, 2).
 
-    Returns (B, h, w, 2). Lids end within `softness`, normalised: a pixel. Zero outside the eyes' own columns, and where
-    an eye is not known.
+    Returns (B, h, w, 2). Zero outside the eyes' own columns, and where an eye is not known.
     """
     right, left = (
-        _motion(_eye(source, driving, scale, grid, eye), eye_axes(source, eye), scale, grid, softness)
-        for eye in layout.EYES
+        _motion(_eye(source, driving, scale, grid, eye), eye_axes(source, eye), scale, grid) for eye in layout.EYES
     )
     return right + left
 
@@ -136,7 +134,7 @@ def draw_lashes(image: Tensor, source: Tensor, driving: Tensor, scale: Tensor, g
     return image
 
 
-def _motion(eye: _Eye, theirs: Axes, scale: Tensor, grid: Tensor, softness: float) -> Tensor:
+def _motion(eye: _Eye, theirs: Axes, scale: Tensor, grid: Tensor) -> Tensor:
     v, upper, lower = eye.gap
     up, down = (
         way.clamp(-FARTHEST, FARTHEST) for way in (eye.upper_end - eye.spare - upper, eye.lower_end + eye.spare - lower)
@@ -146,7 +144,7 @@ def _motion(eye: _Eye, theirs: Axes, scale: Tensor, grid: Tensor, softness: floa
     wider_up, wider_down = (eye.upper_end - upper).clamp(min=0), (eye.lower_end - lower).clamp(max=0)
     inside = ((v - upper) / (lower - upper).clamp(min=1e-6)).clamp(0, 1)
     eyeball = wider_up + (wider_down - wider_up) * inside  # stretched where the eye opens further than the source's
-    move = eye.gap.choose(above, eyeball, below, softness / eye.axes.width[:, None])
+    move = eye.gap.choose(above, eyeball, below)
     move = torch.where(eye.known[:, None], move * (scale * eye.axes.width)[:, None], 0.0)
     return (move[..., None] * theirs.across[:, None]).reshape(scale.shape[0], *grid.shape)
 

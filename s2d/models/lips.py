@@ -26,11 +26,10 @@ CREASE, CREASE_HEIGHT = 0.06, 0.2  # mouth widths that the line of closed lips g
 PARTED = 0.15  # mouth widths of opening, beyond the source's, from which on nothing of it is left
 
 
-def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, softness: float) -> Tensor:
+def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> Tensor:
     """What is to be added to the displacement `head` (B, h, w, 2) on `grid` (h, w, 2): (B, h, w, 2).
 
-    Points (B, 70, 2) normalised. Lips end within `softness`, normalised: a pixel. Zero away from the mouth, and where a
-    landmark of it is not known.
+    Points (B, 70, 2) normalised. Zero away from the mouth, and where a landmark of it is not known.
     """
     theirs, mine = m.Mouth.of(source), m.Mouth.of(driving)
     flat = grid.reshape(1, -1, 2)
@@ -45,7 +44,7 @@ def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor, soft
     above = upper_end - (upper - v) * _stretch(upper_end - top_end, upper - top, size)
     below = lower_end + (v - lower) * _stretch(bottom_end - lower_end, bottom - lower, size)
     between = upper_end + _inside((v - upper) * size, (lower - upper) * size, lower_end - upper_end)
-    wanted = gap.choose(above, between, below, softness / mine.axes.width[:, None])
+    wanted = gap.choose(above, between, below)
     outside = torch.maximum(top - v, v - bottom).clamp(min=0)
     share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
     known = known_in_both(source, driving, m.NEEDED)[:, None]

@@ -26,9 +26,9 @@ def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) ->
     """
     height, width = grid.shape[:2]
     eyes, mouth = _boxes(driving, height, width)
-    scale, pixel = scale_of(head_similarity(source, driving)), 2 / (width - 1)
-    lids = lid_motion(source, with_seen_lids(source, driving, scale), scale, eyes.cut(grid), pixel)
-    lips = lip_motion(source, driving, mouth.cut(head), mouth.cut(grid), pixel)
+    scale = scale_of(head_similarity(source, driving))
+    lids = lid_motion(source, with_seen_lids(source, driving, scale), scale, eyes.cut(grid))
+    lips = lip_motion(source, driving, mouth.cut(head), mouth.cut(grid))
     return eyes.put_back(lids, height, width) + mouth.put_back(lips, height, width)
 
 

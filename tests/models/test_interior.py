@@ -211,4 +211,4 @@ def test_teeth_are_told_apart_where_a_pixel_is_fine_enough(skin: Tensor, face: T
         darker, lighter = (large[256 + round(place * width)] for place in (end, inside))
         assert 0.7 < darker / lighter < 0.9
     torch.testing.assert_close(large, large.flip(0), atol=1e-4, rtol=0)
-    assert small[32] / small[31] > 1  # drawn as narrow as in the large one, it would be .88
+    assert small[32] / small[31] > 0.95  # drawn as narrow as in the large one, it would be .8

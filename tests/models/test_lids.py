@@ -113,7 +113,7 @@ def test_the_landmarks_of_the_lids_come_from_beyond_the_sources_lids(face: Tenso
         torch.testing.assert_close(with_open_lids(face, driving, ONE)[0, lids], face[0, lids], atol=1e-5, rtol=0)
         outside = 0.001 * torch.tensor([[0.0, -1], [0.0, -1], [0.0, 1], [0.0, 1]])  # on the skin's side of the edge
         grid = (driving[0, lids] + outside)[None]
-        reached = (grid + lid_motion(face, driving, ONE, grid, 1e-6)[0])[0]
+        reached = (grid + lid_motion(face, driving, ONE, grid)[0])[0]
         beyond = (reached - face[0, lids])[:, 1] * torch.tensor([-1.0, -1, 1, 1])
         torch.testing.assert_close(beyond, torch.full((4,), (1 - openness) * MARGIN * width), atol=4e-3, rtol=0)
 
@@ -121,8 +121,8 @@ def test_the_landmarks_of_the_lids_come_from_beyond_the_sources_lids(face: Tenso
 def test_the_eyeball_stays_behind_lids_that_close(face: Tensor):
     driving = lids_at(face, 0.5)
     middle = face[:, layout.RIGHT_PUPIL][None]
-    torch.testing.assert_close(lid_motion(face, driving, ONE, middle, 1e-6)[0], torch.zeros(1, 1, 2))
-    assert lid_motion(face, lids_at(face, 1.5), ONE, driving[:, 37:38], 1e-6)[0].abs().max() > 0.003  # wider: stretched
+    torch.testing.assert_close(lid_motion(face, driving, ONE, middle)[0], torch.zeros(1, 1, 2))
+    assert lid_motion(face, lids_at(face, 1.5), ONE, driving[:, 37:38])[0].abs().max() > 0.003  # wider: stretched
 
 
 def test_lashes_darken_the_edge_of_a_closed_lid_alone(face: Tensor):
@@ -140,8 +140,8 @@ def test_lashes_darken_the_edge_of_a_closed_lid_alone(face: Tensor):
 
 def test_open_eyes_and_the_rest_of_the_face_do_not_move(face: Tensor):
     grid = identity_grid(SIZE, SIZE, face)
-    assert lid_motion(face, face, ONE, grid, 1e-6).abs().max() < 1e-6
-    moved = lid_motion(face, lids_at(face, 0.2), ONE, grid, 1e-6)[0].norm(dim=-1) > 1e-6
+    assert lid_motion(face, face, ONE, grid).abs().max() < 1e-6
+    moved = lid_motion(face, lids_at(face, 0.2), ONE, grid)[0].norm(dim=-1) > 1e-6
     x = grid[..., 0][moved]
     eyes = [face[0, list(layout.PARTS[name]), 0] for name in ("right_eye", "left_eye")]
     reach = BEYOND * float(eyes[0].max() - eyes[0].min()) + 1e-5
@@ -165,7 +165,7 @@ def test_an_eye_that_is_not_known_stays_as_it_is(face: Tensor):
     driving[:, 38] = torch.nan
     grid = identity_grid(SIZE, SIZE, face)
     right = grid[..., 0] < face[0, 27, 0]
-    moved = lid_motion(face, driving, ONE, grid, 1e-6)[0]
+    moved = lid_motion(face, driving, ONE, grid)[0]
     assert moved[right].abs().max() == 0
     assert moved[~right].abs().max() > 0.01
     torch.testing.assert_close(with_open_lids(face, driving, ONE)[:, 36:42], driving[:, 36:42], equal_nan=True)
@@ -185,7 +185,7 @@ def test_lashes_of_an_eye_that_is_not_known_are_not_drawn(face: Tensor, value: f
 def test_a_source_with_shut_eyes_stays_as_it_is(face: Tensor, openness: float):
     """Its lids are where they are, and bring their own lashes."""
     source, grid, white = lids_at(face, openness), identity_grid(SIZE, SIZE, face), torch.ones(1, 3, SIZE, SIZE)
-    assert lid_motion(source, source, ONE, grid, 1e-6).abs().max() < 1e-6
+    assert lid_motion(source, source, ONE, grid).abs().max() < 1e-6
     assert torch.equal(draw_lashes(white, source, source, ONE, grid), white)
 
 
@@ -194,7 +194,7 @@ def test_noise_on_shut_eyes_hardly_moves_them(face: Tensor):
     width = float(face[0, 39, 0] - face[0, 36, 0])
     grid, white = identity_grid(SIZE, SIZE, face), torch.ones(1, 3, SIZE, SIZE)
     source, driving = lids_at(face, 0.05), lids_at(face, 0.02)
-    assert lid_motion(source, driving, ONE, grid, 1e-6).abs().max() < 0.05 * width
+    assert lid_motion(source, driving, ONE, grid).abs().max() < 0.05 * width
     assert draw_lashes(white, source, driving, ONE, grid).min() > 0.9
 
 

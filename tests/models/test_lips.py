@@ -14,7 +14,6 @@ from s2d.models.mouth import INNER, OUTER
 from tests.models.conftest import head_turned, jaw_dropped, turned
 
 SIZE = 257
-FINE = 1e-6
 
 
 def shut(face: Tensor) -> Tensor:
@@ -79,7 +78,7 @@ def test_the_inner_edges_are_followed_exactly(face: Tensor):
             grid
             + head[0]
             + (source - driving)[0, lip]
-            + lip_motion(source, driving, head + (source - driving)[0, lip], grid, FINE)[0]
+            + lip_motion(source, driving, head + (source - driving)[0, lip], grid)[0]
         )
         assert float((moved[..., 1] - source[0, lip, 1]).abs().max()) < 1e-3
 
@@ -104,7 +103,7 @@ def test_a_turned_head_keeps_its_lips_and_what_is_between(face: Tensor, degrees:
 def test_nothing_moves_away_from_the_mouth_or_at_its_corners(face: Tensor):
     grid = identity_grid(SIZE, SIZE, face)
     driving = jaw_dropped(face, 0.12)
-    motion = lip_motion(face, driving, torch.zeros(1, SIZE, SIZE, 2), grid, FINE)[0]
+    motion = lip_motion(face, driving, torch.zeros(1, SIZE, SIZE, 2), grid)[0]
     moved = motion[..., 1].abs() > 1e-6
     lips = driving[0, list(OUTER)]
     reach = REACH * float(lips[6, 0] - lips[0, 0])
@@ -115,7 +114,7 @@ def test_nothing_moves_away_from_the_mouth_or_at_its_corners(face: Tensor):
     assert lips[:, 1].min() - reach - 0.01 < where[:, 1].min()
     assert where[:, 1].max() < lips[:, 1].max() + reach + 0.01
     corner = lips[0] + torch.tensor([0.02 * CORNER, 0.0])
-    still = lip_motion(face, driving, torch.zeros(1, 1, 1, 2), corner[None, None], FINE)
+    still = lip_motion(face, driving, torch.zeros(1, 1, 1, 2), corner[None, None])
     assert still[..., 1].abs().max() < 1e-3
     aside = grid[motion[..., 0].abs() > 1e-6]
     beside = REACH_ASIDE * float(lips[6, 0] - lips[0, 0])
@@ -130,11 +129,11 @@ def test_the_crease_beyond_closed_lips_goes_into_the_corner_of_an_open_mouth(fac
     width = float(right[0] - left[0])
     places = torch.linspace(-0.35, 0.5, 200)
     grid = torch.stack([left + place * (right - left) for place in places])[None]
-    motion = lip_motion(face, driving, torch.zeros(1, 1, 200, 2), grid, FINE)[0, 0, :, 0] / width
+    motion = lip_motion(face, driving, torch.zeros(1, 1, 200, 2), grid)[0, 0, :, 0] / width
     torch.testing.assert_close(motion[(places - 0).abs().argmin()], torch.tensor(-CREASE), atol=2e-3, rtol=0)
     assert motion[places > CREASE].abs().max() < 1e-6
     assert ((places + motion).diff() > 0).all()
-    assert lip_motion(face, face, torch.zeros(1, 1, 200, 2), grid, FINE)[..., 0].abs().max() < 1e-6
+    assert lip_motion(face, face, torch.zeros(1, 1, 200, 2), grid)[..., 0].abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
@@ -144,7 +143,7 @@ def test_a_mouth_that_is_not_known_does_not_move(face: Tensor, landmark: int, va
     for side in range(2):
         pair = [face.clone(), jaw_dropped(face, 0.12)]
         pair[side][:, landmark] = value
-        assert lip_motion(*pair, head, grid, FINE).abs().max() == 0
+        assert lip_motion(*pair, head, grid).abs().max() == 0
 
 
 def test_a_face_in_one_place_is_no_division_by_zero(face: Tensor):
