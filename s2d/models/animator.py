@@ -183,7 +183,7 @@ class Animator(nn.Module):
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
         still = identity_grid(size, size, displacement)
         warped = warp(encoded.image, still + displacement)
-        drawn = draw(warped, encoded.points, driving_points, encoded.skin, sheets, still)
+        drawn = draw(warped, encoded.image, encoded.points, driving_points, encoded.skin, sheets, still)
         correction = self.decoder(_visible(encoded.features, displacement, occlusion), drawn, heatmaps)
         painted = (1 - occlusion) * correction
         smooth = displacement - sheets[:, 0, ..., None] * prior.sheets

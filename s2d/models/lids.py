@@ -25,6 +25,7 @@ MARGIN = 0.1  # eye widths outside the source's lids, where the skin begins that
 EDGE = 0.15  # share of an eye, at either end, over which that begins
 LEAST = 0.1  # eye widths that an eye has to be open to be closed wholly: one that is shut in the source stays as it is
 FARTHEST = 0.7  # eye widths that a lid may move at most
+CLOSED, OPEN = 0.05, 0.1  # aperture over eye width below which a lid hides the pupil, and from which it does not
 AROUND = 0.25  # eye widths around an eye, within which what it has alone gives way to the motion of the head
 LASHES, LASH_WIDTH = 0.5, 0.06  # share of light that the lashes of a closed lid take, and their width, in eye widths
 
@@ -164,6 +165,11 @@ def aperture(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
     """(B, 1) mean distance between the lids, in eye widths."""
     upper, lower = (axes.local(points[:, [eye[k] for k in lid]].nan_to_num(0.0, 0.0, 0.0))[1] for lid in (UPPER, LOWER))
     return (lower - upper).mean(-1, keepdim=True)
+
+
+def openness(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
+    """Whether an eye shows its pupil, 0 to 1: (B, 1)."""
+    return smoothstep((aperture(axes, points, eye) - CLOSED) / (OPEN - CLOSED))
 
 
 def lid_edges(

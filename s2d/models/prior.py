@@ -15,13 +15,12 @@ from torch import Tensor
 from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models import candidates as c
-from s2d.models.axes import Axes
 from s2d.models.blocks import identity_grid, resize, smoothstep, warp
 from s2d.models.box import box_around
 from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean, scale_of
 from s2d.models.heatmaps import full_precision, gaussian_field
 from s2d.models.interior import skin_colour
-from s2d.models.lids import AROUND, EDGE, aperture, eye_axes, lid_edges, with_seen_lids
+from s2d.models.lids import AROUND, EDGE, eye_axes, lid_edges, openness, with_seen_lids
 from s2d.models.sheets import draw
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
@@ -34,7 +33,6 @@ HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of 
 IRIS, RING = 0.25, 0.25  # in eye widths: rather more than an iris's radius, and the ring over which its motion fades
 LID_SOFTNESS = 0.02  # eye widths at a lid over which a pupil's motion ends: behind it the eyeball goes on
 OFF_EDGE = 0.04  # eye widths that landmarks of lids lie within an eye: the eyeball reaches under them
-CLOSED, OPEN = 0.05, 0.1  # aperture over eye width below which a lid hides the pupil, and from which it does not
 
 
 class Prior(NamedTuple):
@@ -78,7 +76,7 @@ def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) ->
     displacement = blend(prior.displacement, prior.masks)
     grid = identity_grid(height, width, displacement)
     skin, share = skin_colour(source, source_points), sheet_share(prior.masks)
-    return draw(warp(source, grid + displacement), source_points, driving_points, skin, share, grid)
+    return draw(warp(source, grid + displacement), source, source_points, driving_points, skin, share, grid)
 
 
 def sheet_share(masks: Tensor) -> Tensor:
@@ -178,7 +176,7 @@ def _pupil_gate(source: Tensor, driving: Tensor, height: int, width: int, side: 
     inside = smoothstep((torch.minimum(v - upper, lower - v) + under) / LID_SOFTNESS)
     ends = (torch.cat(axes.local(points[:, [pupil]]), dim=-1) for axes, points in ((mine, driving), (theirs, source)))
     near = 1 - smoothstep((_distance(torch.stack([u, v], dim=-1), *ends) - IRIS) / RING)
-    gate = inside * near * _open(mine, driving, eye) * _open(theirs, source, eye)
+    gate = inside * near * openness(mine, driving, eye) * openness(theirs, source, eye)
     gate = torch.where(both, gate, 0.0).reshape(driving.shape[0], *places.shape[:2], 1)
     return box.put_back(gate, height, width)[..., 0]
 
@@ -188,8 +186,3 @@ def _distance(places: Tensor, start: Tensor, end: Tensor) -> Tensor:
     way, offset = (end - start)[:, None], places - start[:, None]
     along = (offset * way).sum(-1, keepdim=True) / (way**2).sum(-1, keepdim=True).clamp(min=1e-8)
     return ((offset - along.clamp(0, 1) * way) ** 2).sum(-1).clamp(min=1e-12).sqrt()
-
-
-def _open(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:
-    """Whether an eye shows its pupil, 0 to 1: (B, 1)."""
-    return smoothstep((aperture(axes, points, eye) - CLOSED) / (OPEN - CLOSED))

@@ -59,8 +59,9 @@ class Renderer:
         flow, head = (_upsampled_flow(field, height, width) for field in (face.smooth, face.head))
         share = _upsample(face.sheets, height, width)
         flow = flow + share[:, 0, ..., None] * sheet_motion(points, driving_points, head, self._grid)
-        moved = warp(self._source.expand(count, -1, -1, -1), self._grid + flow)
-        picture = draw(moved, points, driving_points, skin, share, self._grid)
+        source = self._source.expand(count, -1, -1, -1)
+        moved = warp(source, self._grid + flow)
+        picture = draw(moved, source, points, driving_points, skin, share, self._grid)
         return (picture + _upsample(face.painted, height, width)).clamp(0, 1)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from s2d.landmarks import layout
 from s2d.models.box import Box, box_around
+from s2d.models.eyeball import draw_white
 from s2d.models.faces import head_similarity, scale_of
 from s2d.models.heatmaps import full_precision
 from s2d.models.interior import draw_interior
@@ -32,10 +33,13 @@ def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) ->
     return eyes.put_back(lids, height, width) + mouth.put_back(lips, height, width)
 
 
-def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Tensor, grid: Tensor) -> Tensor:
-    """The source moved, `image` (B, 3, h, w) on the whole grid (h, w, 2), with lashes and the inside of the mouth.
+def draw(
+    image: Tensor, picture: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Tensor, grid: Tensor
+) -> Tensor:
+    """The source `picture` moved, `image` (B, 3, h, w), with lashes, whites of eyes and the inside of the mouth.
 
-    share (B, 1, h, w) of them is drawn, in the colours that go with `skin` (B, 3). In float32 also under autocast.
+    Both on the whole grid (h, w, 2). share (B, 1, h, w) of them is drawn, in the colours that go with `skin` (B, 3);
+    whites, where pupils take the place of lids, as they are. In float32 also under autocast.
     """
     height, width = grid.shape[:2]
     pixel = 2 / (width - 1)
@@ -45,10 +49,12 @@ def draw(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, share: Te
         eyes, mouth = _boxes(driving, height, width)
         around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (eyes, mouth))
         seen = with_seen_lids(source, driving, scale)
-        lashes = draw_lashes(around_eyes, source, seen, scale, eyes.cut(grid)) - around_eyes
+        white = draw_white(around_eyes, picture, source, seen, scale, eyes.cut(grid))
+        lashes = draw_lashes(white, source, seen, scale, eyes.cut(grid)) - white
         inside = draw_interior(around_mouth, source, driving, skin, mouth.cut(grid), pixel) - around_mouth
         change = _put_back(lashes, eyes, height, width) + _put_back(inside, mouth, height, width)
-        return image + share * change
+        most = share.amax((1, 2, 3), keepdim=True)  # where a pupil's own motion holds, lids do not count
+        return image + share * change + most * _put_back(white - around_eyes, eyes, height, width)
 
 
 def _put_back(change: Tensor, box: Box, height: int, width: int) -> Tensor:
