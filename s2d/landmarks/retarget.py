@@ -36,7 +36,8 @@ UPPER_LIP = {61: (49, 50), 62: (51,), 63: (52, 53)}
 LOWER_LIP = {67: (58, 59), 66: (57,), 65: (55, 56)}
 CHIN = {4: 0.2, 5: 0.35, 6: 0.7, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.7, 11: 0.35, 12: 0.2}  # of the chin's fall
 LIDS_CLOSED = 0.08  # opening over eye width that detectors leave closed lids: .05, and more in a blink of two frames
-SHUT = 0.15  # what they leave at most, as behind glasses: then it is less than half of what the eye has open at rest
+SHUT, FADE = 0.16, 0.02  # what they leave at most, as behind glasses, and below that until it counts in full
+BRIEF, LOW = 6, 0.25  # frames that a blink lasts at most, within this share of its depth from its deepest
 LEAST_REST = 0.05  # opening beyond that, over eye width, of a driver that never opens its eyes
 MAX_OPENNESS = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
 MEETING = 0.25  # of the opening, from below, is where lids meet: the lower one hardly moves in a blink
@@ -75,14 +76,14 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
         return np.asarray(driving, dtype=np.float32)
     own: Array = np.asarray(source, dtype=np.float64)
     faces: Array = np.asarray(driving, dtype=np.float64)
-    live = neutral is not None  # then of the driver's blinks nothing is known
+    given = neutral is not None  # then these frames need not be all of the driver's, or hold a blink
     neutral = neutral_face(faces) if neutral is None else neutral
     heads = to_pose(neutral, faces)
     shapes = geometry.apply(geometry.invert(heads), faces)  # each frame's face, in the pose of the neutral one
     to_source = geometry.similarity_fit(neutral[: layout.RIGHT_PUPIL], own[: layout.RIGHT_PUPIL])
     rest, shapes = geometry.apply(to_source, neutral), geometry.apply(to_source, shapes)
-    closed = [LIDS_CLOSED if live else _closed_lids(rest, shapes, eye) for eye in EYES]
-    moved = _moved_shape(own, rest, shapes, closed)
+    gaps = np.full(len(EYES), LIDS_CLOSED) if given else _closed_lids(rest, shapes)
+    moved = _moved_shape(own, rest, shapes, gaps)
     return geometry.apply(_conjugate(to_source, heads), moved).astype(np.float32)
 
 
@@ -93,17 +94,17 @@ def _conjugate(to_source: Array, heads: Array) -> Array:
     return np.asarray((carry @ square @ np.linalg.inv(carry))[:, :2])
 
 
-def _moved_shape(source: Array, neutral: Array, shapes: Array, closed: list[float]) -> Array:
+def _moved_shape(source: Array, neutral: Array, shapes: Array, gaps: Array) -> Array:
     """The source's face with each frame's expression, before head motion; all in source units.
 
-    `closed` is what the driver's eyes have open when they are shut, over their width.
+    `gaps` (2,) is what the driver's eyes have open when they are shut, over their width.
     """
     base, rest = lips_closed(source), lips_closed(neutral)
     moved = base + (shapes - rest)
     mouth = list(MOUTH)
     moved[:, mouth] = _scaled_mouth(base, rest, shapes)
-    for eye, shut in zip(EYES, closed, strict=True):
-        _move_eye(moved, source, neutral, shapes, eye, _openness(neutral, shapes, eye, shut))
+    for eye, gap in zip(EYES, gaps.tolist(), strict=True):
+        _move_eye(moved, source, neutral, shapes, eye, _openness(neutral, shapes, eye, gap))
     return _ordered_lips(moved)
 
 
@@ -140,10 +141,9 @@ def _scaled_mouth(source: Array, rest: Array, shapes: Array) -> Array:
 def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _Eye, openness: Array) -> None:
     """Put contour and pupil of an eye on `moved` (T, 70, 2), between the corners that are there already.
 
-    openness (T,) of the driver's, see `_openness`.
-
-    In coordinates of the eye: real along the line through its corners, in widths, from the middle; imaginary across it,
-    in widths at rest, since a turned head makes an eye narrower but not lower.
+    Lids open by the driver's `openness` (T,). Pupils move in coordinates of the eye: real along the line through its
+    corners, in widths, from the middle; imaginary across it, in widths at rest, since a turned head makes an eye
+    narrower but not lower.
     """
     width, rest_width = _width(source, eye), _width(neutral, eye)
     own = _in_eye(source, eye, width)
@@ -164,18 +164,36 @@ def _move_eye(moved: Array, source: Array, neutral: Array, shapes: Array, eye: _
     moved[:, [*eye.contour, eye.pupil]] = np.stack([there.real, there.imag], axis=-1)
 
 
-def _openness(neutral: Array, shapes: Array, eye: _Eye, closed: float) -> Array:
-    """How far open an eye is (T,): 0 closed, 1 as at rest."""
+def _openness(neutral: Array, shapes: Array, eye: _Eye, gap: float) -> Array:
+    """How far open an eye is (T,): 0 closed, when it has no more than `gap` open, 1 as at rest."""
     width = float(_width(neutral, eye))
-    rest = max(float(layout.aperture(neutral, eye.lids)) / width - closed, LEAST_REST)
-    return np.clip((layout.aperture(shapes, eye.lids) / width - closed) / rest, 0.0, MAX_OPENNESS)
+    rest = max(float(layout.aperture(neutral, eye.lids)) / width - gap, LEAST_REST)
+    return np.clip((layout.aperture(shapes, eye.lids) / width - gap) / rest, 0.0, MAX_OPENNESS)
 
 
-def _closed_lids(neutral: Array, shapes: Array, eye: _Eye) -> float:
-    """What an eye has open in its blinks, over its width: behind glasses, detectors leave more than of bare eyes."""
-    rest, *openings = layout.aperture(np.concatenate([neutral[None], shapes]), eye.lids) / _width(neutral, eye)
-    least = float(np.nanmin(openings)) if np.isfinite(openings).any() else np.nan
-    return least if LIDS_CLOSED < least < min(SHUT, rest / 2) else LIDS_CLOSED
+def _closed_lids(neutral: Array, shapes: Array) -> Array:
+    """What the eyes have open in their nearest blink, over their widths (2,): more than of bare eyes behind glasses.
+
+    A blink is brief and both eyes take part; who looks down has the lids as low for longer, and sees. Towards SHUT it
+    gives way to what bare eyes have. NaN is no blink.
+    """
+    faces = np.concatenate([neutral[None], shapes])
+    rest, *openings = np.stack([layout.aperture(faces, eye.lids) / _width(neutral, eye) for eye in EYES], axis=-1)
+    together = np.mean(openings, axis=-1)
+    if not np.isfinite(together).any():
+        return np.full(len(EYES), LIDS_CLOSED)
+    place = int(np.nanargmin(together))
+    low = together < together[place] + LOW * (float(np.mean(rest)) - together[place])
+    least = np.asarray(openings[place])
+    blink = _run_length(low, place) <= BRIEF and bool((least < rest / 2).all())
+    share = np.clip((SHUT - least) / FADE, 0, 1) * blink
+    return np.asarray(LIDS_CLOSED + share * np.maximum(least - LIDS_CLOSED, 0))
+
+
+def _run_length(low: npt.NDArray[np.bool_], place: int) -> int:
+    """How many frames in a row are `low` (T,), around a place that is."""
+    before, after = low[:place][::-1], low[place:]
+    return sum(int(np.argmin(np.append(side, False))) for side in (before, after))
 
 
 def _in_eye(faces: Array, eye: _Eye, width: Array) -> Complex:

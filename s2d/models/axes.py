@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -42,18 +43,22 @@ class Axes(NamedTuple):
         offset = along[..., None] * self.along[:, None] + across[..., None] * self.across[:, None]
         return offset * self.width[:, None, None]
 
-    def edge(self, points: Tensor, u: Tensor, beyond: Tensor | None = None) -> Tensor:
+    def edge(self, points: Tensor, u: Tensor, beyond: Tensor | None = None, *, rounded: bool = False) -> Tensor:
         """Across at u (B, N) along: a smooth curve through the points (B, M, 2), level outside the first and the last.
 
         The first and the last point are taken `beyond` (B, 1) widths further out. A point that lies behind the one
-        before it is passed at once, not back and forth.
+        before it is passed at once, not back and forth. A `rounded` edge ends as an ellipse does, others in a point.
         """
         along, across = self.local(points)
         if beyond is not None:
             along = torch.cat([along[:, :1] - beyond, along[:, 1:-1], along[:, -1:] + beyond], dim=1)
-        length = _onwards(along).diff(dim=1)
-        span = length.sum(1, keepdim=True)
-        place = (u - along[:, :1]) / span * SAMPLES
+        along = _onwards(along)
+        first, span = along[:, :1], along[:, -1:] - along[:, :1]
+        place = (u - first) / span
+        if rounded:
+            along, place = _angle((along - first) / span), _angle(place)
+        length = along.diff(dim=1)
+        place, span = place * SAMPLES, length.sum(1, keepdim=True)
         table = _curve(length, across, span * torch.linspace(0, 1, SAMPLES + 1, dtype=u.dtype, device=u.device))
         return _looked_up(table, place.clamp(0, SAMPLES))
 
@@ -78,6 +83,13 @@ class Gap(NamedTuple):
         With nothing from one to the next: the mean of two motions shows what lies between their ends, in no place here.
         """
         return torch.where(self.v < self.upper, above, torch.where(self.v > self.lower, below, inside))
+
+
+def _angle(place: Tensor) -> Tensor:
+    """0 to 1 along an edge as an angle around its middle, 0 to 1 again; less is 0 and more is 1."""
+    inside = (place > 0) & (place < 1)
+    angle = torch.acos(1 - 2 * place.clamp(1e-4, 1 - 1e-4)) / math.pi  # the slope is infinite at either end
+    return torch.where(inside, angle, (place >= 1).to(place))
 
 
 def _curve(length: Tensor, across: Tensor, x: Tensor) -> Tensor:

@@ -21,16 +21,16 @@ from s2d.models.lips import TEETH_HEIGHT
 NOSE = (*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"])
 # Colours and heights are near the medians of 160 mouths of 47 people that open, and have the contrast of single ones.
 LIGHT = 0.67  # mean of skin in the light in which these colours look right
-TEETH, TEETH_HUE = 0.77, 0.7  # lightness, and power of the skin's hue: teeth share the light's colour, not the skin's
-DARK, TONGUE = 0.16, 0.52  # lightness of the throat, and of the tongue and the lower teeth before it
-TONGUE_HEIGHT = 0.22  # mouth widths above the lower lip up to which these reach
+TEETH, TEETH_HUE = 0.76, 0.7  # lightness, and power of the skin's hue: teeth share the light's colour, not the skin's
+DARK, TONGUE = 0.2, 0.6  # lightness of the throat, and of the tongue and the lower teeth before it
+TONGUE_HEIGHT = 0.25  # mouth widths above the lower lip up to which these reach
 FLESH = (1.12, 0.92, 0.96)  # flesh over skin: pinker, but not in a grey picture
 COLOURFUL = 0.28  # saturation of skin from which on a picture is no grey one
 SMILE, ROUND = 0.2, 0.5  # openings, in mouth widths: the one shows the teeth, behind the other
 HIDDEN = 0.35  # of them is hidden
 SOFTNESS = 0.03  # mouth widths over which it fades in behind the lips
-CORNER, CORNER_FADE = 0.1, 0.22  # mouth widths from its corners in which a mouth is dark, and over which it gets light
-BITE, BOW = 0.11, 0.4  # mouth widths of teeth below the lip's middle, and how much less of that there is at the corners
+CORNER, CORNER_FADE = 0.07, 0.2  # mouth widths from its corners in which a mouth is dark, and over which it gets light
+BITE, BOW = 0.13, 0.4  # mouth widths of teeth below the lip's middle, and how much less of that there is at the corners
 SHADE, SHADE_HEIGHT = 0.3, 0.05  # share of light that the lip takes from teeth at its edge, and how far down
 TOOTH_ENDS = (0.0, 0.17, 0.3, 0.41)  # mouth widths from the middle, where one tooth ends and the next begins
 NICK, NICK_WIDTH = 0.25, 0.012  # share of their light that is lost there, over these mouth widths

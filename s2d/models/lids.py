@@ -62,7 +62,7 @@ def with_open_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
         there = known_in_both(source, driving, eye)[:, None]
         mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
         along, across = theirs.local(source[:, list(eye)].nan_to_num(0.0, 0.0, 0.0))
-        across = across * (theirs.width / (scale * mine.width))[:, None]
+        across = across * _widths(mine, theirs, scale)
         places = mine.corner[:, None] + mine.way(along, across)
         for k in (*UPPER, *LOWER):
             points[eye[k]] = torch.where(there, places[:, k], driving[:, eye[k]])
@@ -80,10 +80,11 @@ def with_seen_lids(source: Tensor, driving: Tensor, scale: Tensor) -> Tensor:
     points = list(driving.unbind(1))
     for eye in layout.EYES:
         mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
-        here = aperture(mine, driving, eye)
-        there = aperture(theirs, source, eye) * (theirs.width / (scale * mine.width))[:, None]
-        closed = ((there - here) / (there - LIDS_CLOSED).clamp(min=LEAST / 2)).clamp(0, 1)
-        share = (1 - LIDS_CLOSED * closed**2 / here.clamp(min=1e-6)).clamp(0, 1)
+        larger = _widths(mine, theirs, scale)
+        gap = LIDS_CLOSED * larger.clamp(min=1)  # a turn makes an eye narrower, and not its lids nearer
+        here, there = aperture(mine, driving, eye), aperture(theirs, source, eye) * larger
+        closed = ((there - here) / (there - gap).clamp(min=LEAST)).clamp(0, 1)
+        share = (1 - gap * closed**2 / here.clamp(min=1e-6)).clamp(0, 1)
         share = torch.where(known_in_both(source, driving, eye)[:, None], share, 1.0)
         for upper, lower in zip(UPPER, LOWER, strict=True):
             top, bottom = driving[:, eye[upper]], driving[:, eye[lower]]
@@ -154,11 +155,16 @@ def _eye(source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor, eye: tupl
     mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
     u, v = mine.local(grid.reshape(1, -1, 2))
     gap = Gap.between(v, *lid_edges(mine, driving, eye, u))
-    larger = (theirs.width / (scale * mine.width))[:, None]  # the source's eye, on the driver's face, by the driver's
+    larger = _widths(mine, theirs, scale)
     here, there = aperture(mine, driving, eye), aperture(theirs, source, eye) * larger
     closed = ((there - here) / there.clamp(min=LEAST)).clamp(0, 1)
     ends = Gap.between(v, *(larger * lid for lid in lid_edges(theirs, source, eye, u, BEYOND * closed)))
     return _Eye(mine, u, gap, ends.upper, ends.lower, closed, known_in_both(source, driving, eye))
+
+
+def _widths(mine: Axes, theirs: Axes, scale: Tensor) -> Tensor:
+    """(B, 1) width of the source's eye over the driver's, both on the driver's face."""
+    return (theirs.width / (scale * mine.width))[:, None]
 
 
 def aperture(axes: Axes, points: Tensor, eye: tuple[int, ...]) -> Tensor:

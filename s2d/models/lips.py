@@ -49,8 +49,9 @@ def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> T
     share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
     known = known_in_both(source, driving, m.NEEDED)[:, None]
     share = torch.where(known, share, 0.0)
-    parted = ((mine.opening * size[:, 0] - theirs.opening) / PARTED).clamp(0, 1)[:, None]
-    aside = torch.where(known, parted * _past_crease(u, v), 0.0)
+    parted = ((mine.opening * size[:, 0] - theirs.opening) / PARTED).clamp(0, 1)
+    creased = (1.5 - theirs.opening / PARTED).clamp(0, 1)  # closed lips are, and an open mouth is not
+    aside = torch.where(known, (parted * creased)[:, None] * _past_crease(u, v), 0.0)
     return theirs.axes.way(aside, share * (wanted - v_there)).reshape(head.shape)
 
 
@@ -64,7 +65,7 @@ def _past_crease(u: Tensor, v: Tensor) -> Tensor:
     rise = smoothstep(outside / CREASE + 1)
     fall = (1 - outside / REACH_ASIDE).clamp(0, 1)
     near = (1 - (v / CREASE_HEIGHT) ** 2).clamp(min=0) ** 2
-    return torch.where(u < 0.5, -CREASE, CREASE) * rise * fall * near
+    return CREASE * torch.sign(u - 0.5) * rise * fall * near
 
 
 def _stretch(there: Tensor, here: Tensor, size: Tensor) -> Tensor:

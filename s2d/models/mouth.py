@@ -32,7 +32,7 @@ class Mouth(NamedTuple):
 
     def edge(self, landmarks: tuple[int, ...], u: Tensor) -> Tensor:
         """Where the edge through these landmarks is across, at places u (B, N) along: (B, N)."""
-        return self.axes.edge(self.points[:, list(landmarks)], u)
+        return self.axes.edge(self.points[:, list(landmarks)], u, rounded=landmarks in (INNER_UPPER, INNER_LOWER))
 
     @property
     def opening(self) -> Tensor:
