@@ -68,3 +68,24 @@ def test_a_point_behind_the_one_before_is_passed_at_once():
 def test_corners_in_one_place_are_no_division_by_zero():
     nowhere = Axes.between(torch.ones(1, 2), torch.ones(1, 2))
     assert all(bool(torch.isfinite(value).all()) for value in nowhere.local(torch.rand(1, 3, 2)))
+
+
+def test_a_rounded_edge_is_an_ellipse_through_points_of_one():
+    along = torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0])
+    height = 0.3 * (1 - (2 * along - 1) ** 2).sqrt()
+    axes = Axes.between(torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
+    points = torch.stack([along, height], dim=-1)[None]
+    u = torch.linspace(0, 1, 101)[None]
+    wanted = 0.3 * (1 - (2 * u - 1) ** 2).sqrt()
+    torch.testing.assert_close(axes.edge(points, u, rounded=True), wanted, atol=0.02, rtol=0)
+    assert (axes.edge(points, u) - wanted).abs().max() > 0.05
+    beyond = torch.tensor([[-0.5, -1e-3, 1 + 1e-3, 1.5]])
+    torch.testing.assert_close(axes.edge(points, beyond, rounded=True), torch.zeros(1, 4))
+
+
+def test_gradients_of_a_rounded_edge_are_finite_at_its_ends():
+    points = torch.tensor([[[0.0, 0.0], [0.3, 0.2], [0.7, 0.2], [1.0, 0.0]]], requires_grad=True)
+    axes = Axes.between(points[:, 0], points[:, -1])
+    axes.edge(points, torch.tensor([[-0.1, 0.0, 0.5, 1.0, 1.1]]), rounded=True).sum().backward()
+    assert points.grad is not None
+    assert points.grad.isfinite().all()

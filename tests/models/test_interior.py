@@ -66,6 +66,30 @@ def test_there_are_teeth_above_the_dark_below_and_the_tongue_before_the_lower_li
     assert tongue[0] > 1.5 * tongue[2]
 
 
+def test_corners_are_dark(skin: Tensor, face: Tensor):
+    """The lightest place of each column, from the middle to a corner: teeth, fewer of them, none."""
+    driving = opened(lips_closed(face), 0.16)
+    lightest = draw_interior(torch.zeros_like(skin), lips_closed(face), driving)[0].mean(0).amax(0)
+    left, right = float(driving[0, 48, 0]), float(driving[0, 54, 0])
+    columns = [round((left + u * (right - left) + 1) / 2 * (SIZE - 1)) for u in (0.2, 0.26, 0.45)]
+    corner, near, middle = (float(lightest[column]) for column in columns)
+    assert 0 < corner < 0.5 * near
+    assert near < 0.9 * middle
+
+
+@pytest.mark.parametrize(("gap", "teeth"), [(0.0, True), (0.05, True), (0.25, False)])
+def test_closed_lips_show_no_teeth_where_a_detector_leaves_them_apart(face: Tensor, gap: float, teeth: bool):
+    """Upper teeth are drawn beside closed lips, and not where the source shows its own."""
+    width = float(face[0, 54, 0] - face[0, 48, 0])
+    source, driving = opened(lips_closed(face), gap * width), opened(lips_closed(face), 0.4 * width)
+    black, white = (
+        between_lips(draw_interior(torch.full((1, 3, SIZE, SIZE), value), source, driving), driving)
+        for value in (0.0, 1.0)
+    )
+    drawn = float((1 - (white - black))[:, 1:3].max())
+    assert drawn > 0.95 if teeth else drawn < 0.05
+
+
 def test_a_round_mouth_hides_its_teeth(skin: Tensor, face: Tensor):
     """The wider it opens for its width, the darker the band below the upper lip."""
     black = torch.zeros_like(skin)

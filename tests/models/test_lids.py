@@ -12,7 +12,7 @@ from s2d.landmarks import layout
 from s2d.landmarks.retarget import LIDS_CLOSED
 from s2d.models.blocks import identity_grid
 from s2d.models.candidates import HEAD, SKULL, candidate_displacements
-from s2d.models.faces import head_similarity
+from s2d.models.faces import head_similarity, scale_of
 from s2d.models.lids import (
     BEYOND,
     LASHES,
@@ -24,6 +24,7 @@ from s2d.models.lids import (
     with_open_lids,
     with_seen_lids,
 )
+from tests.models.conftest import head_turned
 
 SIZE = 257
 ONE = torch.ones(1)
@@ -78,14 +79,46 @@ def test_eyes_that_are_shut_in_the_source_stay_as_they_are(face: Tensor):
     assert eye_opening(with_seen_lids(shut, nearly, ONE)) == pytest.approx(0.05, abs=0.01)
 
 
+@pytest.mark.parametrize("degrees", [-35, 0, 35])
+@pytest.mark.parametrize("size", [0.5, 1.0, 2.0])
+def test_lids_of_a_turned_head_meet_at_any_size(face: Tensor, degrees: float, size: float):
+    """The turn makes the far eye narrower, and leaves between its lids what it left before."""
+    driving = size * head_turned(lids_at(face, 0.8 * LIDS_CLOSED / eye_opening(face)), degrees)
+    seen = with_seen_lids(face, driving, scale_of(head_similarity(face, driving)))
+    for eye in layout.EYES:
+        assert float(aperture(eye_axes(seen, eye), seen, eye)) == pytest.approx(0, abs=0.005)
+
+
+def test_lids_meet_where_the_upper_one_comes_down_to(face: Tensor):
+    driving = lids_at(face, LIDS_CLOSED / eye_opening(face))
+    upper, lower = driving[0, 37], driving[0, 41]
+    torch.testing.assert_close(
+        with_seen_lids(face, driving, ONE)[0, 37], lower + 0.25 * (upper - lower), atol=1e-3, rtol=0
+    )
+
+
+def test_narrow_eyes_do_not_tremble_more_than_others(face: Tensor):
+    """How much further lids come for every step that a detector sees."""
+
+    def slope(opening: float, at: float) -> float:
+        source = lids_at(face, opening / eye_opening(face))
+        near, far = (
+            eye_opening(with_seen_lids(source, lids_at(face, o / eye_opening(face)), ONE)) for o in (at, at + 0.01)
+        )
+        return (far - near) / 0.01
+
+    assert max(slope(0.13, at) for at in (0.085, 0.1, 0.12)) < 3
+
+
 def test_seen_lids_of_eyes_that_are_not_known_stay(face: Tensor):
-    driving = lids_at(face, 0.0)
+    driving = lids_at(face, 0.5)
     driving[:, 36] = torch.nan
     seen = with_seen_lids(face, driving.requires_grad_(), ONE)
     torch.testing.assert_close(seen[:, 37:42], driving[:, 37:42])
+    assert not torch.equal(seen[:, 43:45], driving[:, 43:45])
     seen.nan_to_num().sum().backward()
     assert driving.grad is not None
-    assert driving.grad[:, 42:].isfinite().all()
+    assert driving.grad[:, 37:].isfinite().all()
 
 
 @pytest.mark.parametrize("candidate", [HEAD, SKULL])

@@ -124,16 +124,34 @@ def test_nothing_moves_away_from_the_mouth_or_at_its_corners(face: Tensor):
 
 def test_the_crease_beyond_closed_lips_goes_into_the_corner_of_an_open_mouth(face: Tensor):
     """Beside the corners the picture shows skin from beyond it, in order; at rest, and inside the mouth, nothing."""
-    driving = jaw_dropped(face, 0.12)
-    left, right = driving[0, OUTER[0]], driving[0, OUTER[6]]
-    width = float(right[0] - left[0])
-    places = torch.linspace(-0.35, 0.5, 200)
-    grid = torch.stack([left + place * (right - left) for place in places])[None]
-    motion = lip_motion(face, driving, torch.zeros(1, 1, 200, 2), grid)[0, 0, :, 0] / width
-    torch.testing.assert_close(motion[(places - 0).abs().argmin()], torch.tensor(-CREASE), atol=2e-3, rtol=0)
-    assert motion[places > CREASE].abs().max() < 1e-6
+    source = shut(face)
+    places = torch.linspace(-0.4, 1.4, 1801)
+    motion = aside(source, jaw_dropped(face, 0.12), places)
+    for corner, way in ((0.0, -0.06), (1.0, 0.06)):
+        assert float(motion[(places - corner).abs().argmin()]) == pytest.approx(way, abs=2e-3)
+    within = (places > CREASE) & (places < 1 - CREASE)
+    assert motion[within].abs().max() < 1e-6
     assert ((places + motion).diff() > 0).all()
-    assert lip_motion(face, face, torch.zeros(1, 1, 200, 2), grid)[..., 0].abs().max() < 1e-6
+    assert aside(source, source, places).abs().max() < 1e-6
+
+
+def test_the_crease_goes_as_the_mouth_opens_and_an_open_mouth_has_none(face: Tensor):
+    corner = torch.tensor([0.0])
+    width = float(face[0, 54, 0] - face[0, 48, 0])
+    for opening, way in ((0.05, -0.02), (0.1, -0.04), (0.15, -0.06), (0.4, -0.06)):
+        assert float(aside(shut(face), jaw_dropped(shut(face), opening * width), corner)) == pytest.approx(
+            way, abs=4e-3
+        )
+    wide = jaw_dropped(shut(face), 0.3 * width)
+    assert float(aside(wide, jaw_dropped(shut(face), 0.6 * width), corner)) == pytest.approx(0, abs=1e-6)
+
+
+def aside(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
+    """How far along, in mouth widths, the picture is moved at places on the line through the driver's corners."""
+    left, right = driving[0, OUTER[0]], driving[0, OUTER[6]]
+    grid = (left + places[:, None] * (right - left))[None]
+    motion = lip_motion(source, driving, torch.zeros(1, 1, len(places), 2), grid)
+    return motion[0, 0, :, 0] / (right[0] - left[0])
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])

@@ -124,9 +124,9 @@ def test_lips_that_close_meet_as_sharply_as_the_picture(face: Tensor):
 
 def test_the_inside_of_a_mouth_is_as_sharp_as_the_picture(face: Tensor):
     """From skin to the inside of an open mouth it is a few pixels of the large picture, not of the small animator's."""
-    driving, skin = jaw_dropped(face), torch.full((1, 3, 512, 512), 0.7)
+    driving, skin = jaw_dropped(face), torch.full((1, 3, 512, 512), 0.2)
     steps = steps_across(skin, face, driving, 66)[1]
-    assert steps.topk(3).values.sum() > 0.2  # over sixteen pixels it would be .1, with the tongue that gets lighter
+    assert steps.topk(3).values.sum() > 0.09  # over sixteen pixels it would be half, with the tongue that gets lighter
 
 
 def test_an_unknown_face_is_only_moved(animator: Animator, face: Tensor, astronaut: Tensor):

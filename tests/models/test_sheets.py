@@ -42,7 +42,9 @@ def test_boxes_change_nothing(face: Tensor, story: str, tall: float, monkeypatch
     share = torch.full((len(driving), 1, SIZE, SIZE), 0.7)
 
     def both() -> tuple[Tensor, Tensor]:
-        return sheets.sheet_motion(source, driving, head, grid), sheets.draw(image, source, driving, skin, share, grid)
+        return sheets.sheet_motion(source, driving, head, grid), sheets.draw(
+            image, image, source, driving, skin, share, grid
+        )
 
     motion, drawn = both()
     whole = Box(slice(0, SIZE), slice(0, SIZE))
