@@ -21,7 +21,7 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
     >>> list(track([1, 2, 3], "counting"))
     [1, 2, 3]
     """
-    if not _watched():
+    if not watched():
         yield from items
         return
     if total is None and hasattr(items, "__len__"):
@@ -35,7 +35,7 @@ def during(label: str) -> Iterator[None]:
 
     `track` must not run inside: two bars would draw over each other.
     """
-    if not _watched():
+    if not watched():
         yield
         return
     from rich.console import Console
@@ -57,7 +57,7 @@ def during(label: str) -> Iterator[None]:
             progress.stop()
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Whether there is somebody to draw for."""
     return not quiet and sys.stdout.isatty() and sys.stderr.isatty()
 

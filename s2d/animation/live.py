@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from s2d.animation.ahead import ahead
+from s2d.animation.driver import LANDMARK_FILES
 from s2d.animation.painter import Painter
 from s2d.animation.source import load_source
 from s2d.errors import S2DError, UsageError
@@ -219,6 +220,8 @@ def _targets(
 
 
 def _file_frames(path: str | Path) -> Iterator[tuple[float, Image]]:
+    if Path(path).suffix.lower() in LANDMARK_FILES:
+        raise S2DError(f"cannot animate by {path}", "a live preview needs pictures", "give it to s2d animate")
     reader = VideoReader(path)
     return zip(reader.times.tolist(), reader.frames(), strict=False)
 

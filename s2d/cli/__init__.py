@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from s2d import __version__, progress
 from s2d.errors import S2DError, UsageError
@@ -45,15 +45,27 @@ WITHOUT_WINDOWS = (
 class Parser(argparse.ArgumentParser):
     """Says in one line, like every other mistake, what is wrong with the words of a command."""
 
+    _words: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - overloaded
+        """Keep the words, for what is said of them."""
+        self._words = list(args or ())
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        """Print the line and leave with 2."""
-        self.exit(2, f"{self.prog}: wrong usage: {' '.join(message.split())}; `{self.prog} --help` lists the options\n")
+        """Print the line, with options that were perhaps meant, and leave with 2."""
+        said = " ".join([*message.split(), *self._meant()])
+        self.exit(2, f"{self.prog}: wrong usage: {said}; `{self.prog} --help` lists the options\n")
+
+    def _meant(self) -> list[str]:
+        known = self._option_string_actions
+        given = [word.partition("=")[0] for word in self._words if word.startswith("--")]
+        near = {word: difflib.get_close_matches(word, known, 1) for word in given if word not in known}
+        return [f"({word}: did you mean {options[0]}?)" for word, options in near.items() if options]
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
-        """The same for words that it does not know, with the option that comes nearest to each."""
-        near = [difflib.get_close_matches(word.partition("=")[0], self._option_string_actions, 1) for word in words]
-        meant = " ".join(option for options in near for option in options)
-        self.error(f"unrecognized arguments: {' '.join(words)}{f' (did you mean {meant}?)' if meant else ''}")
+        """The same for words that it does not know."""
+        self.error(f"unrecognized arguments: {' '.join(words)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

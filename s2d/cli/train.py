@@ -100,8 +100,8 @@ def _options(args: argparse.Namespace) -> list[str]:
 
 def _plan(args: argparse.Namespace) -> tuple[str | Path, Any]:
     """The configuration, and where the run is kept: a resumed run goes on with its own."""
-    from s2d.training.checkpoints import find_checkpoint
-    from s2d.training.run import CONFIG, Run
+    from s2d.training.checkpoints import CONFIG, find_checkpoint
+    from s2d.training.run import Run
 
     config = args.config or DEFAULT_CONFIG
     announce = None if args.quiet else _say

@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from s2d.errors import S2DError
 from s2d.geometry import Array, Float32
+from s2d.landmarks import layout
 from s2d.landmarks.layout import COUNT, RIGHT_PUPIL, padded
 
 NUMBERS = (2 * RIGHT_PUPIL, 2 * COUNT)
+FEW = 0.1  # share of frames whose landmarks a detector may have got wrong altogether
 SHAPES = f"(T, {RIGHT_PUPIL}, 2) or (T, {COUNT}, 2)"
 LEAST_SPREAD = 2.0  # pixels; landmarks within less than this are shares of the picture, not pixels of it
 
@@ -45,7 +47,21 @@ def read_landmarks(path: str | Path) -> Float32:
         raise _error(path, "it holds no landmarks", f"give an array {SHAPES}")
     if np.ptp(known) < LEAST_SPREAD:
         raise _error(path, "its landmarks are no pixels", "multiply shares of the picture by its width and height")
+    upright = _upright(points)
+    if len(upright) and np.mean(upright) < 1 - FEW:
+        why = f"in {int(np.sum(~upright))} of {len(upright)} frames the mouth is not below the eyes"
+        raise _error(path, why, "y counts downwards, and landmarks are in the order of the 68 of iBUG")
     return points
+
+
+def _upright(points: Float32) -> npt.NDArray[np.bool_]:
+    """Of the frames (T, 70, 2) that have eyes and a mouth, which are no mirror images; of none, nothing."""
+    right, left, mouth = (
+        points[:, list(layout.PARTS[part])].mean(1) for part in ("right_eye", "left_eye", "outer_lips")
+    )
+    along, down = left - right, mouth - (left + right) / 2
+    turn = along[:, 0] * down[:, 1] - along[:, 1] * down[:, 0]
+    return np.asarray(turn[np.isfinite(turn)] > 0)
 
 
 def _error(path: Path, why: str, remedy: str) -> S2DError:
@@ -74,7 +90,8 @@ def _read_csv(path: Path) -> Array:
         raise ValueError("it holds no rows")
     width = len(rows[0][1])
     if width not in (*NUMBERS, *(count + 1 for count in NUMBERS)):
-        raise ValueError(f"line {rows[0][0]} has {width} columns")
+        by = ", and semicolons: commas separate them" if ";" in rows[0][1][0] else ""
+        raise ValueError(f"line {rows[0][0]} has {width} columns{by}")
     values = np.array([_numbers(row, width, line) for line, row in rows])
     if width % 2:
         if (values[:, 0] != np.arange(len(values))).any():

@@ -119,9 +119,17 @@ def read_people(path: str | Path) -> People | None:
     return load_with_origin(path)[1].people
 
 
+def no_file(path: Path) -> tuple[str, str]:
+    """Why a path that is no file cannot be loaded, and what to do."""
+    if path.is_dir():
+        best = next((name for name in ("best.safetensors", "model.safetensors") if (path / name).is_file()), "")
+        return "it is a folder", f"name a file in it{f', as {path / best}' if best else ''}"
+    return "no such file", "check the path"
+
+
 def _read(path: Path) -> _Content:
     if not path.is_file():
-        raise S2DError(f"cannot load an animator from {path}", "no such file", "check the path")
+        raise S2DError(f"cannot load an animator from {path}", *no_file(path))
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix == ".ckpt":

@@ -16,11 +16,11 @@ from s2d.errors import S2DError
 from s2d.geometry import Floats as Array
 from s2d.landmarks import layout
 from s2d.models.animator import UNTRAINED, Animator, AnimatorConfig
-from s2d.models.checkpoint import fits, load_animator
+from s2d.models.checkpoint import fits, load_animator, no_file
 from s2d.models.stages import split
 
 KEY = "s2d"  # the one key of the graph's metadata
-FORMAT = 3  # of inputs, outputs and header, which describes the architecture
+FORMAT = 4  # of inputs, outputs and header, and of what landmarks mean: since 4, lids that have met are a gap apart
 INPUTS = ["source", "source_points", "driving_points"]
 OUTPUTS = ["image", "painted", "smooth", "head", "sheets"]
 WORKERS = 2  # frames animated at a time: that costs less than sharing each frame among as many threads
@@ -68,7 +68,7 @@ class OnnxAnimator:
         path = Path(path)
         asked = f"cannot load an animator from {path}"
         if not path.is_file():
-            raise S2DError(asked, "no such file", "check the path")
+            raise S2DError(asked, *no_file(path))
         model = _parsed(path.read_bytes(), asked)
         content = _header(asked, {entry.key: entry.value for entry in model.metadata_props})
         threads = torch.get_num_threads()

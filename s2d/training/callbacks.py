@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,28 @@ class BestWeights(pl.Callback):
             data: FaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
             facts = {**data.provenance, "step": str(self.step), "val_l1": str(self.l1)}
             save_animator(self.path, module.average, facts, module.people)
+
+
+class ValidationLines(pl.Callback):
+    """A line for every validation where no bar is drawn, as in a log: the error, and what a step takes."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        self._began, self._first = time.monotonic(), 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Steps are timed from here on."""
+        self._began, self._first = time.monotonic(), trainer.global_step
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say it."""
+        if trainer.sanity_checking or not trainer.is_global_zero or progress.watched():
+            return
+        mine, prior = (float(trainer.callback_metrics.get(name, math.nan)) for name in ("val_l1", "val_l1_prior"))
+        line = f"step {trainer.global_step}: validation L1 {mine:.4f}, of the untrained prior {prior:.4f}"
+        if steps := trainer.global_step - self._first:
+            line += f"; {(time.monotonic() - self._began) / steps:.2f} s a step"
+        self._announce(line)
 
 
 class BarCallback(pl.Callback):

@@ -16,6 +16,7 @@ from s2d.errors import S2DError
 from s2d.files import whole_file
 
 FOLDER, LAST = "checkpoints", "last.ckpt"
+CONFIG = "config.yaml"  # of a run, written before its first step
 _NEEDED = ("state_dict", "optimizer_states", "loops", "hyper_parameters")
 
 
@@ -38,6 +39,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """All that a training checkpoint holds, on the CPU. Raises S2DError when it is missing, damaged or no such file."""
     asked = f"cannot resume from {path}"
     if not path.is_file():
+        if path.name == LAST and (path.parents[1] / CONFIG).is_file():
+            raise S2DError(asked, "the run ended before its first checkpoint", "start it again, without --resume")
         raise S2DError(asked, "no such file", "give --out the folder of a run, or a .ckpt to --resume")
     foreign = S2DError(asked, "it is no training checkpoint, or a damaged one", "give a .ckpt of s2d train")
     if not zipfile.is_zipfile(path):

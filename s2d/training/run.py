@@ -21,15 +21,15 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from s2d.errors import S2DError
 from s2d.models.checkpoint import People, load_with_origin, save_animator
 from s2d.training import packaged_configs
-from s2d.training.callbacks import BarCallback, BestWeights, ExamplesCallback, LastCheckpoint
-from s2d.training.checkpoints import FOLDER, LAST, WholeCheckpointIO, read_checkpoint
+from s2d.training.callbacks import BarCallback, BestWeights, ExamplesCallback, LastCheckpoint, ValidationLines
+from s2d.training.checkpoints import CONFIG, FOLDER, LAST, WholeCheckpointIO, read_checkpoint
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.loggers import check_logger, is_main_process, log_data, log_weights, make_logger
 from s2d.training.module import START, AnimatorModule
 from s2d.training.precision import usable_precision
 
 FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
-WEIGHTS, BEST, CONFIG = "model.safetensors", "best.safetensors", "config.yaml"
+WEIGHTS, BEST = "model.safetensors", "best.safetensors"
 KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'str'>": "text"}  # of options
 # what an animator may know of those that it was validated on
 HELD_OUT, OTHER_FRAMES, PERHAPS = "held-out identities", "people it knows, in frames it does not", "people it may know"
@@ -170,6 +170,7 @@ class TrainingCLI(LightningCLI):
             self.best,
             LastCheckpoint(out / FOLDER / LAST, self.config["checkpoint_every"]),
             BarCallback(),
+            ValidationLines(self._announce),
         ]
         self._prepare()
         own_logger = given["logger"] is None and not self.trying

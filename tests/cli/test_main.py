@@ -129,14 +129,19 @@ def test_help_imports_no_command_and_nothing_heavy():
     [
         (
             ["report", "DATA", "--out", "r.html", "--jsno"],
-            "s2d report: wrong usage: unrecognized arguments: --jsno (did you mean --json?); ",
+            "s2d report: wrong usage: unrecognized arguments: --jsno (--jsno: did you mean --json?); ",
         ),
         (
             ["report", "DATA", "--out", "r.html", "--qiet=1"],
-            "unrecognized arguments: --qiet=1 (did you mean --quiet?); ",
+            "unrecognized arguments: --qiet=1 (--qiet: did you mean --quiet?); ",
         ),
         (["report", "DATA", "--out", "r.html", "more"], "unrecognized arguments: more; "),
-        (["--versoin"], "s2d: wrong usage: unrecognized arguments: --versoin (did you mean --version?); "),
+        (
+            ["animate", "--sorce", "a.jpg", "--driving", "b.mp4", "--out", "c.mp4"],
+            "arguments are required: --source (--sorce: did you mean --source?); ",
+        ),
+        (["animate", "--source", "a.jpg", "--out", "c.mp4"], "are required: --driving; "),
+        (["--versoin"], "s2d: wrong usage: unrecognized arguments: --versoin (--versoin: did you mean --version?); "),
     ],
 )
 def test_misspelt_options_are_told_with_the_nearest(capsys: pytest.CaptureFixture[str], words: list[str], told: str):

@@ -93,6 +93,7 @@ def test_a_header_that_promises_too_much(points: Float32, tmp_path: Path) -> Non
         ),
         ("a.csv", "," * 135, "holds no landmarks"),
         ("a.csv", ",".join(["0.5", "0.75"] * 68), "no pixels"),
+        ("a.csv", ";".join(["5", "7"] * 68), "line 1 has 1 columns, and semicolons: commas separate them"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, name: str, content: str | None, says: str) -> None:
@@ -103,9 +104,22 @@ def test_mistakes_are_one_line(tmp_path: Path, name: str, content: str | None, s
     assert "\n" not in str(error.value)
 
 
-def test_empty_lines_at_the_end_are_no_frames(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(",".join(map(str, range(136))) + "\n\n\n")
+def test_empty_lines_at_the_end_are_no_frames(points: Float32, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(rows(points[:1]) + "\n\n")
     assert len(read_landmarks(tmp_path / "a.csv")) == 1
+
+
+def test_faces_that_are_upside_down_mirrored_or_none(points: Float32, tmp_path: Path) -> None:
+    """One that is turned by any angle is as good as an upright one, and a few wrong frames are a detector's."""
+    seeded = np.random.default_rng(0)
+    for wrong in (points * [1, -1], points * [-1, 1], seeded.random((20, 68, 2)) * 500):
+        np.save(tmp_path / "a.npy", wrong)
+        with pytest.raises(S2DError, match=r"in \d+ of \d+ frames the mouth is not below the eyes; y counts downwards"):
+            read_landmarks(tmp_path / "a.npy")
+    few = np.repeat(points[:1] @ np.array([[0, 1], [-1, 0]]), 20, axis=0)
+    few[3] *= [1, -1]
+    np.save(tmp_path / "a.npy", few)
+    assert len(read_landmarks(tmp_path / "a.npy")) == 20
 
 
 def test_array_of_another_shape(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from s2d import progress
 from s2d.errors import S2DError
 from s2d.images import CAPTION
 from s2d.models.animator import AnimatorOutput
-from s2d.training.callbacks import GAP, BarCallback, LastCheckpoint, sheet
+from s2d.training.callbacks import GAP, BarCallback, LastCheckpoint, ValidationLines, sheet
 
 
 def test_a_sheet_is_rows_of_five_pictures():
@@ -86,6 +86,28 @@ def test_the_bar_counts_the_steps_that_are_left(monkeypatch: pytest.MonkeyPatch,
     assert (asked, totals, ended) == ([0, 1], [total], [])
     bar.on_train_end()
     assert ended == [True]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_log_has_a_line_for_every_validation(monkeypatch: pytest.MonkeyPatch, watched: bool):
+    monkeypatch.setattr(progress, "watched", lambda: watched)
+    said: list[str] = []
+    lines = ValidationLines(said.append)
+    trainer = FakeTrainer(
+        global_step=100,
+        sanity_checking=False,
+        is_global_zero=True,
+        callback_metrics={"val_l1": 0.02, "val_l1_prior": 0.025},
+    )
+    lines.on_train_start(trainer, SimpleNamespace())
+    lines.on_validation_end(trainer, SimpleNamespace())
+    trainer.global_step = 150
+    lines.on_validation_end(trainer, SimpleNamespace())
+    if watched:
+        assert said == []
+        return
+    assert said[0] == "step 100: validation L1 0.0200, of the untrained prior 0.0250"
+    assert said[1].startswith("step 150: validation L1 0.0200, of the untrained prior 0.0250; 0.00 s a step")
 
 
 def test_checkpoints_need_a_distance():

@@ -38,6 +38,8 @@ def test_a_run_that_died_before_its_first_checkpoint_may_begin_again(data: Path,
     with pytest.raises(S2DError, match="not finite"):
         train([*options, "--model.lr=1e30", "--trainer.max_steps=2"], config, Run(tmp_path))
     assert (tmp_path / "config.yaml").exists()
+    with pytest.raises(S2DError, match=r"ended before its first checkpoint; start it again, without --resume"):
+        read_checkpoint(find_checkpoint(tmp_path, ""))
     assert train(options, config, Run(tmp_path))["steps"] == 1
 
 
