@@ -14,10 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from s2d.models.animator import Animator
+from s2d.models.losses import decay
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.run import Run, TrainingCLI, config_path, quiet_lightning
 from s2d.training.sampling import StreamSampler
 
+FALLING = 0.5  # of the time, at its end, as the second half of a run's steps in the guide
 LEFT_OUT = 0.2  # of every training track, at its end: what the same people are tested on
 
 
@@ -51,7 +53,10 @@ class Trained:
 
 
 class Budget(pl.Callback):
-    """Ends training when this process has used so many processor seconds since the first step."""
+    """Ends training when this process has used so many processor seconds since the first step.
+
+    Over the last FALLING of them the learning rate falls to zero as half a cosine.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.used, self._began = seconds, 0.0, 0.0
@@ -59,6 +64,12 @@ class Budget(pl.Callback):
     def on_train_start(self, *_: Any) -> None:  # noqa: ANN401
         """The clock starts."""
         self._began = time.process_time()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+        """The schedule, which counts steps, has just set the rate anew."""
+        rate = decay(max(0.0, self.used / self.seconds - (1 - FALLING)), FALLING)
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] *= rate
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
         """The clock is looked at."""
@@ -77,7 +88,7 @@ def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) 
         "data.size": plan.size,
         "data.val_identities": list(plan.held_out),
         "data.until": 1 - LEFT_OUT,
-        "trainer.max_steps": -1,  # until the time is used up, so no rate can fall towards the end
+        "trainer.max_steps": -1,  # until the time is used up
         "model.decay": 0,
         "trainer.limit_val_batches": 0,
         "trainer.accelerator": "cpu",
