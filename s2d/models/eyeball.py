@@ -1,8 +1,8 @@
-"""The white of an eye that has turned, drawn on the side where the source's eye shows none.
+"""The white of an eye that has turned, drawn where the source's eye shows none.
 
-An eyeball is moved with what the source shows of it, and its edge is stretched over what the source hides. Of an eye
-that looks aside that edge is iris and lashes, which would fill the eye as it turns back. The white there is taken from
-as far on the other side of the pupil.
+An eyeball is moved with what the source shows of it, and its edge is stretched over what the source hides. That edge is
+skin and lashes of a corner, and of an eye that looks aside iris, too, which would fill the eye as it turns back. White
+is taken from the wider side of the source's pupil, from as far away as it may be.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from s2d.models.faces import known_in_both
 from s2d.models.lids import eye_axes, lid_edges, openness
 
 NONE, SOME = 0.45, 0.5  # eye widths from a pupil to a corner: up to the one no white lies between, from the other on
-CORNER = 0.1  # eye widths at a corner that are no white: lashes, and the caruncle
+CORNER = 0.14  # eye widths at a corner that are no white: lashes, and the caruncle
 IRIS = (0.2, 0.27)  # eye widths from its middle to its rim; as far as the source shows of it, but within these
 RIM = 0.03  # eye widths over which it ends
 TURN = 0.1  # eye widths of turn from which on all of the white is drawn
@@ -54,7 +54,7 @@ def draw_white(image: Tensor, picture: Tensor, source: Tensor, driving: Tensor, 
     """The image (B, 3, h, w) on grid (h, w, 2), with white of the source `picture` (B, 3, H, W) in eyes that turned.
 
     Points (B, 70, 2) normalised; scale (B,) the size of the source's face over the driver's. Unchanged at rest, where
-    the source shows white on both sides of a pupil, behind lids, and where a landmark of the eye is not known.
+    the source shows white there, behind lids, and where a landmark of the eye is not known.
     """
     for eye, pupil in zip(layout.EYES, (layout.RIGHT_PUPIL, layout.LEFT_PUPIL), strict=True):
         mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
@@ -84,15 +84,17 @@ def _turned(
 def _lacking(eye: _Turned) -> Tensor:
     """How much of the white at each place the source does not show: (B, N)."""
     none = 1 - smoothstep((eye.room - NONE) / (SOME - NONE))
+    hidden = smoothstep((eye.aside - (eye.room - CORNER)) / RIM)  # beyond the corner of the source's eye
     iris = (eye.room - CORNER).clamp(*IRIS)
     outside = smoothstep((eye.distance - iris) / RIM + 0.5) * (eye.aside > 0)
-    return none * (eye.turn / TURN).clamp(max=1) * outside
+    return torch.maximum(none, hidden) * (eye.turn / TURN).clamp(max=1) * outside
 
 
 def _white(picture: Tensor, theirs: Axes, source: Tensor, eye: tuple[int, ...], turned: _Turned) -> Tensor:
-    """Colours (B, 3, N) as far from the source's pupil on its other side, but not nearer to lids than white is."""
-    shown = 1 - turned.room - CORNER
-    along = turned.centre - turned.way * torch.minimum(turned.aside, shown)
+    """Colours (B, 3, N) as far from the source's pupil on its wider side, but not nearer to lids than white is."""
+    wider = torch.maximum(turned.room, 1 - turned.room) - CORNER
+    side = torch.where(turned.room < 0.5, -turned.way, turned.way)
+    along = turned.centre + side * torch.minimum(turned.aside, wider)
     upper, lower = lid_edges(theirs, source, eye, along)
     middle, reach = (upper + lower) / 2, CLEAR * (lower - upper).clamp(min=0) / 2
     across = torch.minimum(torch.maximum(turned.across, middle - reach), middle + reach)

@@ -81,14 +81,30 @@ def test_it_comes_steadily_as_the_eye_turns(face: Tensor):
     assert amount[1] < 0.1 * amount[-1]
 
 
-def test_a_pupil_in_the_middle_has_white_of_its_own_on_both_sides(face: Tensor):
+@pytest.mark.parametrize("side", [0, 1])
+def test_of_a_pupil_in_the_middle_its_own_white_stays_and_what_is_hidden_becomes_white(face: Tensor, side: int):
     source = looking(wide_eyes(face), 0.5)
-    for along in (0.3, 0.7):
-        assert shown(source, looking(source, along)).sum() == 0
-    between = looking(wide_eyes(face), 1 - (NONE + SOME) / 2)
-    least = looking(wide_eyes(face), 1 - NONE)
-    some, all_ = (float(shown(source, looking(source, 0.3)).max()) for source in (between, least))
-    assert 0.3 * all_ < some < 0.7 * all_
+    white = shown(source, looking(source, 0.3))
+    assert along_the_eye(white, source, side, 0.6) == 0
+    assert along_the_eye(white, source, side, 0.8) == pytest.approx(WHITE, abs=0.05)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_eye_that_turns_further_aside_shows_the_white_it_has(face: Tensor, side: int):
+    source = looking(wide_eyes(face), 0.65)
+    white = shown(source, looking(source, 0.85))
+    assert along_the_eye(white, source, side, 0.15) == pytest.approx(WHITE, abs=0.05)
+    assert along_the_eye(white, source, side, 0.5) == 0
+
+
+def test_it_comes_by_degrees_with_where_the_source_looks(face: Tensor):
+    """Beside the iris, as it turns back: nothing from a middle one, all of it from one aside."""
+    share = [
+        along_the_eye(shown(source, looking(source, 0.4)), source, 0, 0.71)
+        for source in (looking(wide_eyes(face), 1 - room) for room in (SOME, (NONE + SOME) / 2, NONE))
+    ]
+    assert share[0] < 0.05
+    assert 0.3 * share[2] < share[1] < 0.7 * share[2]
 
 
 def test_it_is_drawn_between_the_lids_alone(face: Tensor):
