@@ -18,7 +18,7 @@ from s2d.landmarks import layout
 PARTS = tuple(layout.PARTS)
 PART_COUNT = len(PARTS)
 SAMPLES_PER_SEGMENT = 2  # neighbouring landmarks lie up to 0.1 apart, a heatmap's sigma is about 0.04
-FAINTEST = -30.0  # of exponents: products of what is fainter are no normal floats, which processors multiply slowly
+FAINTEST = -30.0  # of exponents: e^-30 twice, times a small weight, is a normal float; others are multiplied slowly
 
 
 def gaussian_field(centres: Tensor, weights: Tensor, sigma: Tensor | float, height: int, width: int) -> Tensor:

@@ -12,12 +12,12 @@ from s2d.models.faces import head_similarity, scale_of
 from s2d.models.heatmaps import full_precision
 from s2d.models.interior import draw_interior
 from s2d.models.lids import FARTHEST, REACH, draw_lashes, lid_motion, with_seen_lids
-from s2d.models.lips import lip_motion
+from s2d.models.lips import REACH_ASIDE, lip_motion
 
 EYES = [*layout.EYES[0], *layout.EYES[1]]
 EYE_WIDTHS = [(eye[0], eye[3]) for eye in layout.EYES]
 MOUTH = list(layout.PARTS["outer_lips"])
-AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, 0.3  # widths of an eye, and of a mouth, that lids and lips reach
+AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, REACH_ASIDE  # widths of an eye and a mouth, that these reach
 
 
 def sheet_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from s2d.models.runtime import INPUTS, KEY, OUTPUTS, OnnxAnimator
 from s2d.video import VideoReader, VideoWriter
 
 onnx = pytest.importorskip("onnx")
+pytestmark = pytest.mark.timeout(900)  # tracing takes minutes of one busy thread
 
 
 @pytest.fixture(scope="module")

@@ -146,6 +146,17 @@ def test_the_crease_goes_as_the_mouth_opens_and_an_open_mouth_has_none(face: Ten
     assert float(aside(wide, jaw_dropped(shut(face), 0.6 * width), corner)) == pytest.approx(0, abs=1e-6)
 
 
+def test_the_crease_is_a_line(face: Tensor):
+    """Half its height above and below a corner skin comes from half as far out, and beyond its height from home."""
+    source, driving = shut(face), jaw_dropped(face, 0.12)
+    left, right = driving[0, OUTER[0]], driving[0, OUTER[6]]
+    width = float(right[0] - left[0])
+    for above, share in ((0.1, 0.5625), (0.21, 0.0), (-0.1, 0.5625), (-0.21, 0.0)):
+        place = (left + above * width * torch.tensor([0.0, 1.0]))[None, None]
+        moved = lip_motion(source, driving, torch.zeros(1, 1, 1, 2), place)[0, 0, 0, 0] / width
+        assert float(moved) == pytest.approx(-0.06 * share, abs=2e-3)
+
+
 def aside(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
     """How far along, in mouth widths, the picture is moved at places on the line through the driver's corners."""
     left, right = driving[0, OUTER[0]], driving[0, OUTER[6]]
