@@ -108,7 +108,7 @@ def animate(
     return Animation(
         out=Path(out),
         frames=len(points),
-        fps=driver.fps,
+        fps=round(driver.fps, 6),
         size=moving.size,
         width=writer.size[0],
         height=writer.size[1],

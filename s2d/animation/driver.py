@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from s2d import progress
 from s2d.errors import S2DError, UsageError
-from s2d.geometry import Float32, Image
+from s2d.geometry import Crop, Float32, Image
 from s2d.images import decode_jpeg
 from s2d.landmarks.alignment import align
 from s2d.landmarks.detectors.base import Detector
@@ -118,7 +118,16 @@ def _from_video(path: Path, detector: Detector, size: int, name: str | None) -> 
 def _video_crops(path: Path, track: Track, size: int) -> Iterator[Image]:
     with VideoReader(path) as reader:
         for frame in track_frames(reader, track):
-            yield track.crop.image(frame, size)
+            yield _black_beyond(track.crop.image(frame, size), track.crop, frame)
+
+
+def _black_beyond(picture: Image, crop: Crop, frame: Image) -> Image:
+    """The crop of a frame without the border pixels that are repeated where it reaches beyond: to be looked at."""
+    size = len(picture)
+    (left, top), (right, bottom) = crop.points(np.array([[0, 0], frame.shape[1::-1]]) - 0.5, size) + 0.5
+    rows, columns = (np.arange(size) + 0.5)[:, None], np.arange(size) + 0.5
+    inside = (rows > top) & (rows < bottom) & (columns > left) & (columns < right)
+    return np.where(inside[..., None], picture, np.uint8(0))
 
 
 def _from_dataset(path: Path, name: str | None) -> Driver:

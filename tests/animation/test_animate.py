@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
+from s2d.animation import driver
 from s2d.animation.animate import animate
 from s2d.animation.driver import load_driver
 from s2d.animation.source import load_source
 from s2d.cli import main
 from s2d.errors import S2DError, UsageError
+from s2d.geometry import Crop
 from s2d.images import read_image, write_image
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
@@ -110,6 +112,17 @@ def test_side_by_side_shows_source_driver_and_result(folder: Path):
     source = load_source(folder / "photo.png", make_detector("mesh"), 128).image
     assert abs(frames[:, :, :128] - source).mean() < 4
     assert frames[:, :, 128:256].std(axis=0).mean() > 2 * frames[:, :, :128].std(axis=0).mean()
+
+
+def test_the_driver_is_shown_without_what_is_beyond_its_frame():
+    frame = np.full((60, 80, 3), 200, np.uint8)
+    crop = Crop(-20, -10, 100)
+    shown = driver._black_beyond(crop.image(frame, 50), crop, frame)[..., 0]
+    wanted = np.zeros((50, 50))
+    wanted[5:35, 10:50] = 200
+    np.testing.assert_array_equal(shown, wanted)
+    inside = Crop(10, 5, 40)
+    np.testing.assert_array_equal(driver._black_beyond(inside.image(frame, 40), inside, frame), frame[:40, :40])
 
 
 @pytest.mark.parametrize(
