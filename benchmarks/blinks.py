@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
+from s2d.evaluation import keypoints, pictures
 from s2d.evaluation.footage import Clip, Part, read_clip, tracks_of
 from s2d.evaluation.interval import summarise
-from s2d.evaluation.keypoints import Witness
-from s2d.evaluation.methods import BASELINES, animator_method
+from s2d.evaluation.methods import BASELINES, Scene, animator_method
+from s2d.evaluation.regions import regions
 from s2d.evaluation.run import Rows, add_rows
-from s2d.evaluation.same_identity import Instruments, measure_clip
 from s2d.evaluation.sheet import write_sheet
 from s2d.geometry import Array
 from s2d.landmarks import layout
@@ -37,7 +37,6 @@ EVERY = 10**6  # frames of a track that are looked through: all
 STAGES = {"open": (-np.inf, 0.25), "half": (0.25, 0.75), "shut": (0.75, np.inf)}  # shares of the way of the lids
 OPEN = 0.15  # of that way, up to which a frame can be the source
 NEAR = 0.5  # seconds from the first shut frame to the source and to the last frame, at most
-FIGURES = ("l1_eyes", "lid_error")
 LIDS = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
 
 
@@ -78,6 +77,14 @@ def stages(blink: Clip, closed: Array) -> dict[str, Clip]:
     return {name: at(blink, found) for name, found in places.items() if len(found)}
 
 
+def measured(made: Tensor, clip: Clip, witness: keypoints.Witness) -> dict[str, float]:
+    """The figures of pictures (N, 3, S, S) made for the driving frames of a clip."""
+    parts = {"eyes": regions(clip.points, *clip.images.shape[-2:])["eyes"]}
+    found, true = (witness.look_quickly(images) for images in (made, clip.images))
+    error = pictures.mean_of(pictures.l1_sums(made, clip.images, parts))["eyes"]
+    return {"l1_eyes": error, "lid_error": keypoints.lid_error(found, true)}
+
+
 def main() -> None:
     """Read the arguments, print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,7 +97,7 @@ def main() -> None:
     dataset = open_dataset(args.data)
     model = load_animator(args.checkpoint) if args.checkpoint else None
     methods = {**BASELINES, **({"animator": animator_method(model)} if model else {})}
-    instruments = Instruments(EVERY, Witness(str(dataset.metadata["detector"])))
+    witness = keypoints.Witness("dlib")  # which mesh alone looks for
     rows: dict[str, Rows] = {stage: {} for stage in STAGES}
     frames, count = dict.fromkeys(STAGES, 0), 0
     for track in tracks_of(dataset, args.identities):
@@ -98,19 +105,14 @@ def main() -> None:
         for blink, closed in blinks(clip):
             count += 1
             for stage, part in stages(blink, closed).items():
-                made, figures = measure_clip(methods, part, instruments, {})
+                made = {name: method(Scene.of_clip(part)) for name, method in methods.items()}
+                figures = {name: measured(images, part, witness) for name, images in made.items()}
                 add_rows(rows[stage], clip.identity, figures)
                 frames[stage] += len(part)
                 if args.sheets is not None and stage == "shut":
                     write_sheet(args.sheets / f"{track}-{count}.png", part, made, model)
-    tables = {
-        stage: {name: _chosen(summarise(who)) for name, who in found.items()} for stage, found in rows.items()
-    }  # fmt: skip
+    tables = {stage: {name: summarise(who) for name, who in found.items()} for stage, found in rows.items()}
     print(json.dumps({"blinks": count, "frames": frames, "stages": tables}, indent=1))
-
-
-def _chosen(row: Mapping[str, object]) -> dict[str, object]:
-    return {name: row[name] for name in FIGURES if name in row}
 
 
 if __name__ == "__main__":
