@@ -97,7 +97,7 @@ def main() -> None:
     dataset = open_dataset(args.data)
     model = load_animator(args.checkpoint) if args.checkpoint else None
     methods = {**BASELINES, **({"animator": animator_method(model)} if model else {})}
-    witness = keypoints.Witness("dlib")  # which mesh alone looks for
+    witness = keypoints.Witness("dlib")  # beside which mesh alone looks
     rows: dict[str, Rows] = {stage: {} for stage in STAGES}
     frames, count = dict.fromkeys(STAGES, 0), 0
     for track in tracks_of(dataset, args.identities):
