@@ -104,7 +104,8 @@ def test_the_folder_is_announced_once_it_is_the_run_s_own(data: Path, config: Pa
         train([f"--data.path={tmp_path / 'none'}"], config, run)
     assert told == []
     train([f"--data.path={data}", "--trainer.max_steps=0"], config, run)
-    assert told == [(f"training into {out}", True)]
+    assert told[0] == (f"training into {out}", True)
+    assert [line.partition(":")[0] for line, _ in told[1:]] == ["step 0"]
 
 
 def test_several_data_sets(data: Path, make_dataset: DatasetMaker, config: Path, tmp_path: Path):
