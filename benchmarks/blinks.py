@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from benchmarks.retarget import lid_openings
 from s2d.evaluation import keypoints, pictures
 from s2d.evaluation.footage import Clip, Part, read_clip, tracks_of
 from s2d.evaluation.interval import summarise
@@ -28,7 +29,6 @@ from s2d.evaluation.regions import regions
 from s2d.evaluation.run import Rows, add_rows
 from s2d.evaluation.sheet import write_sheet
 from s2d.geometry import Array
-from s2d.landmarks import layout
 from s2d.landmarks.retarget import LIDS_CLOSED
 from s2d.models.checkpoint import load_animator
 from s2d.shards.reader import open_dataset
@@ -37,16 +37,11 @@ EVERY = 10**6  # frames of a track that are looked through: all
 STAGES = {"open": (-np.inf, 0.25), "half": (0.25, 0.75), "shut": (0.75, np.inf)}  # shares of the way of the lids
 OPEN = 0.15  # of that way, up to which a frame can be the source
 NEAR = 0.5  # seconds from the first shut frame to the source and to the last frame, at most
-LIDS = (layout.RIGHT_LIDS, layout.LEFT_LIDS)
 
 
 def closedness(points: Array) -> Array:
     """How far lids have come from their median opening to where they meet, both eyes' mean: (T, 70, 2) -> (T,)."""
-    openings = [
-        layout.aperture(points, lids) / np.linalg.norm(points[:, eye[3]] - points[:, eye[0]], axis=-1)
-        for lids, eye in zip(LIDS, layout.EYES, strict=True)
-    ]
-    opening = np.mean(openings, axis=0)
+    opening = lid_openings(points).mean(axis=-1)
     rest = float(np.nanmedian(opening))
     return np.asarray((rest - opening) / max(rest - LIDS_CLOSED, 1e-6))
 

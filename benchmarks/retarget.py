@@ -86,13 +86,13 @@ def _pair(source: Floats, driving: Floats) -> dict[str, float]:
         for name, least in LEAST.items()
         if np.nanstd(before[name]) > least and name != "pupils"
     }
-    looking = (_openings(driving) > OPEN).all(axis=-1)
+    looking = (lid_openings(driving) > OPEN).all(axis=-1)
     if looking.sum() > 10 and before["pupils"][looking].std() > LEAST["pupils"]:
         figures["pupils"] = float(np.corrcoef(before["pupils"][looking], after["pupils"][looking])[0, 1])
-    asleep = (_openings(driving) < CLOSED).all(axis=-1)
-    awake = float(_openings(source[None]).mean())
+    asleep = (lid_openings(driving) < CLOSED).all(axis=-1)
+    awake = float(lid_openings(source[None]).mean())
     if asleep.any() and awake > 2 * LIDS_CLOSED:
-        closed = float(_openings(result)[asleep].mean(axis=-1).max())
+        closed = float(lid_openings(result)[asleep].mean(axis=-1).max())
         figures["closed"] = (closed - LIDS_CLOSED) / (awake - LIDS_CLOSED)
     shut = _mouth(driving) < 0.03
     if shut.any():
@@ -117,7 +117,7 @@ def _lids(points: Floats) -> Array:
     return np.asarray(lid_apertures(points).mean(axis=-1))
 
 
-def _openings(points: Floats) -> Array:
+def lid_openings(points: Floats) -> Array:
     """Lid openings over the widths of the eyes, (T, 2)."""
     pairs = ((layout.RIGHT_LIDS, 36, 39), (layout.LEFT_LIDS, 42, 45))
     widths = [np.linalg.norm(points[:, a] - points[:, b], axis=-1) for _, a, b in pairs]

@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.blinks import at
 from s2d.evaluation.footage import Clip, Part, read_clip, tracks_of
 from s2d.evaluation.interval import summarise
 from s2d.evaluation.methods import BASELINES, animator_method
@@ -37,7 +37,7 @@ def turned(clip: Clip, degrees: float, most: int) -> Clip | None:
     if not len(places):
         return None
     chosen = places[np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))]
-    return replace(clip, times=clip.times[chosen], images=clip.images[chosen], points=clip.points[chosen])
+    return at(clip, chosen)
 
 
 def clips(dataset: Dataset, identities: Sequence[str] | None, size: int, degrees: float, most: int) -> list[Clip]:
