@@ -22,7 +22,6 @@ from s2d.models.generator import Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
 from s2d.models.interior import skin_colour
 from s2d.models.prior import blend, motion_prior, sheet_share
-from s2d.models.sheets import draw
 
 
 @dataclass(frozen=True)
@@ -183,10 +182,10 @@ class Animator(nn.Module):
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
         still = identity_grid(size, size, displacement)
         warped = warp(encoded.image, still + displacement)
-        drawn = draw(warped, encoded.image, encoded.points, driving_points, encoded.skin, sheets, still)
+        drawn = prior.sheets.draw(warped, encoded.image, encoded.skin, sheets)
         correction = self.decoder(_visible(encoded.features, displacement, occlusion), drawn, heatmaps)
         painted = (1 - occlusion) * correction
-        smooth = displacement - sheets[:, 0, ..., None] * prior.sheets
+        smooth = displacement - sheets[:, 0, ..., None] * prior.slide
         grid, image = still + displacement, drawn + painted
         return AnimatorOutput(image, warped, grid, masks, prior_masks, painted, smooth, prior.head, sheets, occlusion)
 

@@ -43,22 +43,24 @@ class Axes(NamedTuple):
         offset = along[..., None] * self.along[:, None] + across[..., None] * self.across[:, None]
         return offset * self.width[:, None, None]
 
-    def edge(self, points: Tensor, u: Tensor, beyond: Tensor | None = None, *, rounded: bool = False) -> Tensor:
-        """Across at u (B, N) along: a smooth curve through the points (B, M, 2), level outside the first and the last.
+    def edges(self, points: Tensor, u: Tensor, beyond: Tensor | None = None, *, rounded: bool = False) -> Tensor:
+        """Across at u (B, N) along: smooth curves through points (B, E, M, 2), level outside the first and the last.
 
-        The first and the last point are taken `beyond` (B, 1) widths further out. A point that lies behind the one
-        before it is passed at once, not back and forth. A `rounded` edge ends as an ellipse does, others in a point.
+        Returns (B, E, N). The first and the last point are taken `beyond` (B, 1) widths further out. A point that lies
+        behind the one before it is passed at once, not back and forth. `rounded` edges end as ellipses do, others in a
+        point.
         """
-        along, across = self.local(points)
+        along, across = (way.reshape(points.shape[:-1]) for way in self.local(points.flatten(1, 2)))
         if beyond is not None:
-            along = torch.cat([along[:, :1] - beyond, along[:, 1:-1], along[:, -1:] + beyond], dim=1)
+            out = beyond[:, None]
+            along = torch.cat([along[..., :1] - out, along[..., 1:-1], along[..., -1:] + out], dim=-1)
         along = _onwards(along)
-        first, span = along[:, :1], along[:, -1:] - along[:, :1]
-        place = (u - first) / span
+        first, span = along[..., :1], along[..., -1:] - along[..., :1]
+        place = (u[:, None] - first) / span
         if rounded:
             along, place = _angle((along - first) / span), _angle(place)
-        length = along.diff(dim=1)
-        place, span = place * SAMPLES, length.sum(1, keepdim=True)
+        length = along.diff(dim=-1)
+        place, span = place * SAMPLES, length.sum(-1, keepdim=True)
         table = _curve(length, across, span * torch.linspace(0, 1, SAMPLES + 1, dtype=u.dtype, device=u.device))
         return _looked_up(table, place.clamp(0, SAMPLES))
 
@@ -93,45 +95,45 @@ def _angle(place: Tensor) -> Tensor:
 
 
 def _curve(length: Tensor, across: Tensor, x: Tensor) -> Tensor:
-    """A curve through points `length` (B, M - 1) apart and this far `across` (B, M), at x (B, N) from the first.
+    """A curve through points `length` (..., M - 1) apart and this far `across` (..., M), at x (..., N) from the first.
 
     Piecewise cubic with the slopes of Fritsch and Butland (1984): no bump between points that the points do not have.
     """
-    rise = across.diff(dim=1)
+    rise = across.diff(dim=-1)
     slopes = _slopes(length, rise / length)
-    start = length.cumsum(1) - length
-    t = ((x[:, None] - start[..., None]) / length[..., None]).clamp(0, 1)
-    first, second = ((slope * length)[..., None] for slope in (slopes[:, :-1], slopes[:, 1:]))
+    start = length.cumsum(-1) - length
+    t = ((x[..., None, :] - start[..., None]) / length[..., None]).clamp(0, 1)
+    first, second = ((slope * length)[..., None] for slope in (slopes[..., :-1], slopes[..., 1:]))
     bend = first * t * (1 - t) ** 2 - second * t**2 * (1 - t)
-    return across[:, :1] + (rise[..., None] * t**2 * (3 - 2 * t) + bend).sum(1)
+    return across[..., :1] + (rise[..., None] * t**2 * (3 - 2 * t) + bend).sum(-2)
 
 
 def _onwards(along: Tensor) -> Tensor:
-    """Places (B, M) along an edge, each at least NARROW beyond the one before it."""
-    places = [along[:, 0]]
-    for place in along.unbind(1)[1:]:
+    """Places (..., M) along an edge, each at least NARROW beyond the one before it."""
+    places = [along[..., 0]]
+    for place in along.unbind(-1)[1:]:
         places.append(torch.maximum(place, places[-1] + NARROW))
-    return torch.stack(places, dim=1)
+    return torch.stack(places, dim=-1)
 
 
 def _looked_up(table: Tensor, place: Tensor) -> Tensor:
-    """Values of a table (B, K) at places (B, N) between 0 and K - 1, straight between its entries."""
-    index = place.detach().floor().long().clamp(0, table.shape[1] - 2)  # of NaN, too
-    before, after = table.gather(1, index), table.gather(1, index + 1)
+    """Values of a table (..., K) at places (..., N) between 0 and K - 1, straight between its entries."""
+    index = place.detach().floor().long().clamp(0, table.shape[-1] - 2)  # of NaN, too
+    before, after = table.gather(-1, index), table.gather(-1, index + 1)
     return before + (place - index) * (after - before)
 
 
 def _slopes(length: Tensor, secant: Tensor) -> Tensor:
-    """Slopes (B, M) of a curve at the ends of its pieces (B, M - 1), by their lengths and secants.
+    """Slopes (..., M) of a curve at the ends of its pieces (..., M - 1), by their lengths and secants.
 
     Inside, weighted harmonic means of the secants, 0 where they differ in sign. At either end the second derivative is
     zero.
     """
-    before, after = secant[:, :-1], secant[:, 1:]
-    one, other = 2 * length[:, 1:] + length[:, :-1], length[:, 1:] + 2 * length[:, :-1]
+    before, after = secant[..., :-1], secant[..., 1:]
+    one, other = 2 * length[..., 1:] + length[..., :-1], length[..., 1:] + 2 * length[..., :-1]
     product = before * after
     rising = product > 1e-12
     mean = (one + other) * product / torch.where(rising, one * after + other * before, 1.0)
     inner = torch.where(rising, mean, 0.0)
-    ends = [(1.5 * secant[:, k] - 0.5 * inner[:, k]) for k in (0, -1)]
-    return torch.cat([ends[0][:, None], inner, ends[1][:, None]], dim=1)
+    first, last = (1.5 * secant[..., [k]] - 0.5 * inner[..., [k]] for k in (0, -1))
+    return torch.cat([first, inner, last], dim=-1)

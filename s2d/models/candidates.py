@@ -16,11 +16,11 @@ from torch.nn import functional as F
 from s2d.geometry_torch import apply, similarity_fit
 from s2d.landmarks import layout
 from s2d.models.blocks import identity_grid, resize
-from s2d.models.box import box_around
-from s2d.models.faces import face_radius, head_similarity, known_in_both, scale_of
+from s2d.models.eyes import Eyes, with_open_lids
+from s2d.models.faces import face_radius, head_similarity, scale_of
 from s2d.models.heatmaps import gaussian_field
-from s2d.models.lids import AROUND, behind_lids, with_open_lids
-from s2d.models.sheets import sheet_motion
+from s2d.models.pupils import pupil_motion
+from s2d.models.sheets import Sheets
 from s2d.models.skull import skull_outline
 
 CANDIDATES = (
@@ -41,7 +41,6 @@ FITTED_PARTS = (
     layout.PARTS["left_eye"],
     (*layout.PARTS["outer_lips"], *layout.PARTS["inner_lips"]),
 )
-PUPILS = (layout.RIGHT_PUPIL, layout.LEFT_PUPIL)
 FITTED = layout.PARTS["inner_lips"][0]  # of the landmarks: all but the inner lips, which part and meet by themselves
 MATERN_LENGTH = 0.7  # normalised; .5 to 2 gave the same error on real clips
 MATERN_RIDGE = 0.01  # noise of single landmarks; what it smooths too much, the fine level mends
@@ -64,8 +63,14 @@ class Candidates(NamedTuple):
     """(B, K, h, w, 2) of all candidates of `CANDIDATES`."""
     head: Tensor
     """(B, h, w, 2) of the head without lids and lips."""
-    sheets: Tensor
+    sheets: Sheets
+    """The lids and lips."""
+    slide: Tensor
     """(B, h, w, 2) what these add, to the candidates head and skull."""
+    similarity: Tensor
+    """(B, 2, 3) from the driving face to the source face."""
+    pupils: Tensor
+    """(2, B, h, w) where the candidates of the pupils hold, 0 to 1."""
 
 
 def candidate_displacements(source: Tensor, driving: Tensor, height: int, width: int) -> Candidates:
@@ -77,14 +82,15 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     grid = identity_grid(height, width, driving)
     similarity = head_similarity(source, driving)
     rigid = _displacement(similarity, grid)
-    awake = with_open_lids(source, driving, scale_of(similarity))
+    eyes = Eyes.of(source, driving, scale_of(similarity))
+    awake, seen = with_open_lids(driving, eyes), eyes.seen()
     head, skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
-    sheets = sheet_motion(source, driving, head, grid)
-    moved = head + sheets
+    sheets = Sheets.on(grid, source, driving, seen)
+    slide = sheets.motion(head)
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
-    pupils = [_pupil_displacement(source, driving, similarity, side, grid, rigid, moved) for side in (0, 1)]
-    moving = [torch.zeros_like(rigid), rigid, moved, skull + sheets, *parts, *pupils]
-    return Candidates(torch.stack(moving, dim=1), head, sheets)
+    pupils, holds = pupil_motion(driving, seen, similarity, grid, rigid, head + slide)
+    moving = [torch.zeros_like(rigid), rigid, head + slide, skull + slide, *parts, *pupils]
+    return Candidates(torch.stack(moving, dim=1), head, sheets, slide, similarity, holds)
 
 
 def landmark_motion(
@@ -218,21 +224,3 @@ def _part_displacement(
     count = (torch.isfinite(s) & torch.isfinite(d)).all(-1).sum(-1)
     own = torch.where((count >= 2)[:, None, None], similarity_fit(d, s), similarity)
     return _displacement(own, grid)
-
-
-def _pupil_displacement(
-    source: Tensor, driving: Tensor, similarity: Tensor, side: int, grid: Tensor, rigid: Tensor, head: Tensor
-) -> Tensor:
-    """The head's similarity, shifted so that the driving pupil meets the source's: an iris turns, lids do not bend it.
-
-    What the source hides behind its lids continues what is at their edge. Where a landmark of the eye is not known in
-    one of the two: the motion of the head.
-    """
-    known = known_in_both(source, driving, [PUPILS[side], *layout.EYES[side]])
-    start, end = (torch.where(known[:, None], points[:, PUPILS[side]], 0.0) for points in (driving, source))
-    shift = end - apply(similarity, start[:, None])[:, 0]
-    turned = rigid + shift[:, None, None]
-    size, eye = (grid.shape[0], grid.shape[1]), layout.EYES[side]
-    box = box_around(driving, list(eye), AROUND, [(eye[0], eye[3])], size)
-    hidden = behind_lids(source, driving, eye, box.cut(grid), box.cut(turned))
-    return torch.where(known[:, None, None, None], turned + box.put_back(hidden, *size), head)

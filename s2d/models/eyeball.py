@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from s2d.landmarks import layout
-from s2d.models.axes import Axes
 from s2d.models.blocks import smoothstep
-from s2d.models.faces import known_in_both
-from s2d.models.lids import eye_axes, lid_edges, openness
+from s2d.models.eyes import PUPIL, Eyes, lid_edges
+from s2d.models.lids import Lids
 
 NONE, SOME = 0.45, 0.5  # eye widths from a pupil to a corner: up to the one no white lies between, from the other on
 CORNER = 0.14  # eye widths at a corner that are no white: lashes, and the caruncle
@@ -29,7 +27,7 @@ CLEAR = 0.6  # of the gap between the source's lids, about its middle, is surely
 
 
 class _Turned(NamedTuple):
-    """One eye that the driver has turned; places (B, N), all else (B, 1), in widths of the source's eye."""
+    """Eyes that the driver has turned; places (E, N), all else (E, 1), in widths of the source's eye."""
 
     aside: Tensor
     """How far a place is from the pupil towards the side that the eye turned away from."""
@@ -50,32 +48,26 @@ class _Turned(NamedTuple):
         return torch.where(self.way > 0, 1 - self.centre, self.centre)
 
 
-def draw_white(image: Tensor, picture: Tensor, source: Tensor, driving: Tensor, scale: Tensor, grid: Tensor) -> Tensor:
-    """The image (B, 3, h, w) on grid (h, w, 2), with white of the source `picture` (B, 3, H, W) in eyes that turned.
+def draw_white(image: Tensor, picture: Tensor, lids: Lids) -> Tensor:
+    """The image (B, 3, h, w), with white of the source `picture` (B, 3, H, W) in eyes that have turned.
 
-    Points (B, 70, 2) normalised; scale (B,) the size of the source's face over the driver's. Unchanged at rest, where
-    the source shows white there, behind lids, and where a landmark of the eye is not known.
+    At the places of `lids`, N = h w. Unchanged at rest, where the source shows white there, behind lids, and where a
+    landmark of the eye is not known.
     """
-    for eye, pupil in zip(layout.EYES, (layout.RIGHT_PUPIL, layout.LEFT_PUPIL), strict=True):
-        mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
-        places = mine.local(grid.reshape(1, -1, 2))
-        turned = _turned(mine, theirs, source[:, [pupil]], driving[:, [pupil]], scale, places)
-        share = _lacking(turned) * _between_lids(mine, driving, eye, *places)
-        share = share * openness(mine, driving, eye) * openness(theirs, source, eye)
-        share = torch.where(known_in_both(source, driving, [*eye, pupil])[:, None], share, 0.0)
-        change = share[:, None] * (_white(picture, theirs, source, eye, turned) - image.flatten(2))
-        image = image + change.reshape(image.shape)
-    return image
+    eyes, moved = lids.eyes, image.flatten(2)
+    turned = _turned(eyes, lids)
+    share = _lacking(turned) * _between_lids(lids) * eyes.openness
+    shares = torch.where(eyes.looking[:, None], share, 0.0)[:, None].chunk(2)
+    for drawn, white in zip(shares, _white(picture, eyes, turned), strict=True):
+        moved = moved + drawn * (white - moved)
+    return moved.reshape(image.shape)
 
 
-def _turned(
-    mine: Axes, theirs: Axes, source: Tensor, driving: Tensor, scale: Tensor, places: tuple[Tensor, Tensor]
-) -> _Turned:
-    """Of the pupils (B, 1, 2) of source and driver."""
-    centre, level = theirs.local(source.nan_to_num(0.0, 0.0, 0.0))
-    here = mine.local(driving.nan_to_num(0.0, 0.0, 0.0))
-    larger = (scale * mine.width / theirs.width)[:, None]
-    along, across = (larger * (place - pupil) for place, pupil in zip(places, here, strict=True))
+def _turned(eyes: Eyes, lids: Lids) -> _Turned:
+    """At the places of `lids`."""
+    centre, level = eyes.theirs.local(eyes.source[:, [PUPIL]])
+    here = eyes.mine.local(eyes.driving[:, [PUPIL]])
+    along, across = ((place - pupil) / eyes.larger for place, pupil in zip((lids.u, lids.gap.v), here, strict=True))
     way = torch.where(centre > here[0], 1.0, -1.0).to(centre)
     distance = (along**2 + across**2).clamp(min=1e-12).sqrt()
     return _Turned(way * along, distance, level + across, way, centre, (centre - here[0]).abs())
@@ -90,19 +82,20 @@ def _lacking(eye: _Turned) -> Tensor:
     return torch.maximum(none, hidden) * (eye.turn / TURN).clamp(max=1) * outside
 
 
-def _white(picture: Tensor, theirs: Axes, source: Tensor, eye: tuple[int, ...], turned: _Turned) -> Tensor:
-    """Colours (B, 3, N) as far from the source's pupil on its wider side, but not nearer to lids than white is."""
+def _white(picture: Tensor, eyes: Eyes, turned: _Turned) -> tuple[Tensor, ...]:
+    """Colours (B, 3, N) for either eye, from as far from the source's pupil on its wider side, but not near to lids."""
     wider = torch.maximum(turned.room, 1 - turned.room) - CORNER
     side = torch.where(turned.room < 0.5, -turned.way, turned.way)
     along = turned.centre + side * torch.minimum(turned.aside, wider)
-    upper, lower = lid_edges(theirs, source, eye, along)
+    upper, lower = lid_edges(eyes.theirs, eyes.source, along)
     middle, reach = (upper + lower) / 2, CLEAR * (lower - upper).clamp(min=0) / 2
     across = torch.minimum(torch.maximum(turned.across, middle - reach), middle + reach)
-    at = theirs.corner[:, None] + theirs.way(along, across)
-    return F.grid_sample(picture, at[:, None], padding_mode="border", align_corners=True)[:, :, 0]
+    at = torch.stack((eyes.theirs.corner[:, None] + eyes.theirs.way(along, across)).chunk(2), dim=1)
+    return F.grid_sample(picture, at, padding_mode="border", align_corners=True).unbind(2)
 
 
-def _between_lids(mine: Axes, driving: Tensor, eye: tuple[int, ...], u: Tensor, v: Tensor) -> Tensor:
-    """1 between the driver's lids, less at their edges and in corners, 0 elsewhere: (B, N)."""
-    upper, lower = lid_edges(mine, driving, eye, u)
-    return smoothstep(torch.minimum(v - upper, lower - v) / SHADE) * smoothstep(torch.minimum(u, 1 - u) / CORNER)
+def _between_lids(lids: Lids) -> Tensor:
+    """1 between the driver's lids, less at their edges and in corners, 0 elsewhere: (E, N)."""
+    v, upper, lower = lids.gap
+    across = smoothstep(torch.minimum(v - upper, lower - v) / SHADE)
+    return across * smoothstep(torch.minimum(lids.u, 1 - lids.u) / CORNER)

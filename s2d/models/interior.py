@@ -59,7 +59,7 @@ class _Inside(NamedTuple):
     def of(mouth: m.Mouth, grid: Tensor) -> _Inside:
         """The nodes of grid (h, w, 2)."""
         u, v = mouth.axes.local(grid.reshape(1, -1, 2))
-        upper, lower = mouth.edge(m.INNER_UPPER, u), mouth.edge(m.INNER_LOWER, u)
+        upper, lower = mouth.inner_edges(u)
         middle_u, middle = mouth.axes.local(mouth.points[:, [m.INNER_UPPER[2]]])
         return _Inside(u, u - middle_u, v - middle, v - upper, lower - v)
 

@@ -35,11 +35,9 @@ def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> T
     flat = grid.reshape(1, -1, 2)
     u, v = mine.axes.local(flat)
     u_there, v_there = theirs.axes.local(flat + head.flatten(1, 2))
-    gap = Gap.between(v, mine.edge(m.INNER_UPPER, u), mine.edge(m.INNER_LOWER, u))
-    end = Gap.between(v_there, theirs.edge(m.INNER_UPPER, u_there), theirs.edge(m.INNER_LOWER, u_there))
+    gap, end = Gap.between(v, *mine.inner_edges(u)), Gap.between(v_there, *theirs.inner_edges(u_there))
     (_, upper, lower), (_, upper_end, lower_end) = gap, end
-    top, bottom = mine.edge(m.OUTER_UPPER, u), mine.edge(m.OUTER_LOWER, u)
-    top_end, bottom_end = theirs.edge(m.OUTER_UPPER, u_there), theirs.edge(m.OUTER_LOWER, u_there)
+    (top, bottom), (top_end, bottom_end) = mine.outer_edges(u), theirs.outer_edges(u_there)
     size = (mine.widths_by_height / theirs.widths_by_height)[:, None]  # of the driver's mouth in the source's widths
     above = upper_end - (upper - v) * _stretch(upper_end - top_end, upper - top, size)
     below = lower_end + (v - lower) * _stretch(bottom_end - lower_end, bottom - lower, size)

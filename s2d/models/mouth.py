@@ -30,9 +30,15 @@ class Mouth(NamedTuple):
         points = points.nan_to_num(0.0, 0.0, 0.0)
         return Mouth(Axes.between(points[:, OUTER[0]], points[:, OUTER[6]]), points)
 
-    def edge(self, landmarks: tuple[int, ...], u: Tensor) -> Tensor:
-        """Where the edge through these landmarks is across, at places u (B, N) along: (B, N)."""
-        return self.axes.edge(self.points[:, list(landmarks)], u, rounded=landmarks in (INNER_UPPER, INNER_LOWER))
+    def inner_edges(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the lips part, of the upper and of the lower one, across at places u (B, N) along: (B, N) each."""
+        upper, lower = self.axes.edges(self.points[:, [INNER_UPPER, INNER_LOWER]], u, rounded=True).unbind(1)
+        return upper, lower
+
+    def outer_edges(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the lips end above and below, likewise."""
+        top, bottom = self.axes.edges(self.points[:, [OUTER_UPPER, OUTER_LOWER]], u).unbind(1)
+        return top, bottom
 
     @property
     def opening(self) -> Tensor:

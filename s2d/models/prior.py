@@ -16,12 +16,10 @@ from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models import candidates as c
 from s2d.models.blocks import identity_grid, resize, smoothstep, warp
-from s2d.models.box import box_around
-from s2d.models.faces import face_radius, head_similarity, known_in_both, known_mean, scale_of
+from s2d.models.faces import face_radius, known_mean
 from s2d.models.heatmaps import full_precision, gaussian_field
 from s2d.models.interior import skin_colour
-from s2d.models.lids import AROUND, EDGE, eye_axes, lid_edges, openness, with_seen_lids
-from s2d.models.sheets import draw
+from s2d.models.sheets import Sheets
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
 FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
@@ -30,9 +28,6 @@ NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits kee
 BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
 HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of three equal thirds of a face
-IRIS, RING = 0.25, 0.25  # in eye widths: rather more than an iris's radius, and the ring over which its motion fades
-LID_SOFTNESS = 0.02  # eye widths at a lid over which a pupil's motion ends: behind it the eyeball goes on
-OFF_EDGE = 0.04  # eye widths that landmarks of lids lie within an eye: the eyeball reaches under them
 
 
 class Prior(NamedTuple):
@@ -44,8 +39,10 @@ class Prior(NamedTuple):
     """(B, K, h, w) log-probabilities of the candidates."""
     head: Tensor
     """(B, h, w, 2) displacement of the head without lids and lips."""
-    sheets: Tensor
-    """(B, h, w, 2) what lids and lips add to the candidates head and skull."""
+    sheets: Sheets
+    """The lids and lips."""
+    slide: Tensor
+    """(B, h, w, 2) what these add to the candidates head and skull."""
 
     @property
     def masks(self) -> Tensor:
@@ -61,12 +58,9 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
     source, driving = full_precision(source_points), full_precision(driving_points)
     with torch.autocast(driving.device.type, enabled=False):
         moving = c.candidate_displacements(source, driving, height, width)
-        similarity = head_similarity(source, driving)
-        head = head_probability(driving, similarity, height, width)
-        seen = with_seen_lids(source, driving, scale_of(similarity))
-        gates = [_pupil_gate(source, seen, height, width, side) for side in (0, 1)]
-        logits = _probabilities(driving, head, gates).log()
-        return Prior(moving.displacement, logits, moving.head, moving.sheets)
+        head = head_probability(driving, moving.similarity, height, width)
+        logits = _probabilities(driving, head, moving.pupils).log()
+        return Prior(moving.displacement, logits, moving.head, moving.sheets, moving.slide)
 
 
 def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
@@ -76,7 +70,7 @@ def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) ->
     displacement = blend(prior.displacement, prior.masks)
     grid = identity_grid(height, width, displacement)
     skin, share = skin_colour(source, source_points), sheet_share(prior.masks)
-    return draw(warp(source, grid + displacement), source, source_points, driving_points, skin, share, grid)
+    return prior.sheets.draw(warp(source, grid + displacement), source, skin, share)
 
 
 def sheet_share(masks: Tensor) -> Tensor:
@@ -90,13 +84,16 @@ def blend(displacement: Tensor, masks: Tensor) -> Tensor:
     return torch.stack(along, dim=-1)
 
 
-def _probabilities(driving: Tensor, head: Tensor, gates: list[Tensor]) -> Tensor:
-    """Share out the head's probability (B, h, w) among the moving candidates: (B, K, h, w), summing to 1."""
+def _probabilities(driving: Tensor, head: Tensor, holds: Tensor) -> Tensor:
+    """Share out the head's probability (B, h, w) among the moving candidates: (B, K, h, w), summing to 1.
+
+    holds (2, B, h, w): where those of the pupils do.
+    """
     height, width = head.shape[-2:]
     parts = [_near(driving, part, height, width) * PART_SHARE * head for part in c.FITTED_PARTS]
-    pupils = [(gate * 0.9 * head).clamp(min=NEVER) for gate in gates]
+    pupils = (holds * 0.9 * head).clamp(min=NEVER)
     rigid = PART_SHARE * head
-    left = head - rigid - sum(parts) - sum(pupils)
+    left = head - rigid - sum(parts) - pupils.sum(0)
     shares = torch.stack([1 - head, rigid, left / 2, left / 2, *parts, *pupils], dim=1).clamp(min=NEVER)
     return shares / shares.sum(dim=1, keepdim=True)
 
@@ -157,32 +154,3 @@ def signed_distance(polygon: Tensor, height: int, width: int) -> Tensor:
     crossings = (spans & right_of).sum(1)
     distance = squared.clamp(min=1e-12).sqrt()
     return torch.where(crossings % 2 == 1, -distance, distance)
-
-
-def _pupil_gate(source: Tensor, driving: Tensor, height: int, width: int, side: int) -> Tensor:
-    """Where a pupil's own motion holds: around it and where it was, between lids that are open in both.
-
-    Returns (B, h, w) in [0, 1]; all zero where a pupil or an eye is not known. A closed lid wins over any gaze.
-    """
-    eye, pupil = layout.EYES[side], c.PUPILS[side]
-    both = known_in_both(source, driving, [*eye, pupil])[:, None]
-    box = box_around(driving, list(eye), AROUND, [(eye[0], eye[3])], (height, width))
-    places = box.cut(identity_grid(height, width, driving))
-    source, driving = (points.nan_to_num(0.0, 0.0, 0.0) for points in (source, driving))
-    mine, theirs = eye_axes(driving, eye), eye_axes(source, eye)
-    u, v = mine.local(places.reshape(1, -1, 2))
-    upper, lower = lid_edges(mine, driving, eye, u)
-    under = OFF_EDGE * smoothstep(torch.minimum(u, 1 - u) / EDGE)  # but not in the corners, which stay
-    inside = smoothstep((torch.minimum(v - upper, lower - v) + under) / LID_SOFTNESS)
-    ends = (torch.cat(axes.local(points[:, [pupil]]), dim=-1) for axes, points in ((mine, driving), (theirs, source)))
-    near = 1 - smoothstep((_distance(torch.stack([u, v], dim=-1), *ends) - IRIS) / RING)
-    gate = inside * near * openness(mine, driving, eye) * openness(theirs, source, eye)
-    gate = torch.where(both, gate, 0.0).reshape(driving.shape[0], *places.shape[:2], 1)
-    return box.put_back(gate, height, width)[..., 0]
-
-
-def _distance(places: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Of places (B, N, 2) from the line between two points (B, 2) each: (B, N)."""
-    way, offset = (end - start)[:, None], places - start[:, None]
-    along = (offset * way).sum(-1, keepdim=True) / (way**2).sum(-1, keepdim=True).clamp(min=1e-8)
-    return ((offset - along.clamp(0, 1) * way) ** 2).sum(-1).clamp(min=1e-12).sqrt()

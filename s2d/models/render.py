@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.models.blocks import identity_grid, warp
+from s2d.models.eyes import Eyes
+from s2d.models.faces import head_similarity, scale_of
 from s2d.models.interior import skin_colour
-from s2d.models.sheets import draw, sheet_motion
+from s2d.models.sheets import Sheets
 
 
 class MovedFace(Protocol):
@@ -58,10 +60,11 @@ class Renderer:
         points, skin = (tensor.expand(count, *tensor.shape[1:]) for tensor in (self._points, self._skin))
         flow, head = (_upsampled_flow(field, height, width) for field in (face.smooth, face.head))
         share = _upsample(face.sheets, height, width)
-        flow = flow + share[:, 0, ..., None] * sheet_motion(points, driving_points, head, self._grid)
+        eyes = Eyes.of(points, driving_points, scale_of(head_similarity(points, driving_points))).seen()
+        sheets = Sheets.on(self._grid, points, driving_points, eyes)
+        flow = flow + share[:, 0, ..., None] * sheets.motion(head)
         source = self._source.expand(count, -1, -1, -1)
-        moved = warp(source, self._grid + flow)
-        picture = draw(moved, source, points, driving_points, skin, share, self._grid)
+        picture = sheets.draw(warp(source, self._grid + flow), source, skin, share)
         return (picture + _upsample(face.painted, height, width)).clamp(0, 1)
 
 

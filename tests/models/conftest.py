@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
+from s2d.models.eyes import Eyes
+from s2d.models.faces import head_similarity, scale_of
 
 
 def draw_face() -> Tensor:
@@ -30,6 +32,16 @@ def draw_face() -> Tensor:
 
 def _ellipse(x: float, y: float, a: float, b: float, angle: Tensor) -> Tensor:
     return torch.stack([x - a * torch.cos(angle), y - b * torch.sin(angle)], -1)
+
+
+def eyes_of(source: Tensor, driving: Tensor, scale: Tensor | None = None) -> Eyes:
+    """The eyes of both; scale (B,) of the source's face over the driver's, measured if not given."""
+    return Eyes.of(source, driving, scale_of(head_similarity(source, driving)) if scale is None else scale)
+
+
+def eye_opening(points: Tensor) -> float:
+    """Of the right eye, in widths."""
+    return float(eyes_of(points, points, torch.ones(1)).apertures[1][0])
 
 
 def turned(points: Tensor, degrees: float, scale: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from s2d.landmarks import layout
+from s2d.models.axes import Axes
 from s2d.models.blocks import identity_grid
 from s2d.models.eyeball import NONE, SOME, draw_white
-from s2d.models.lids import eye_axes
+from s2d.models.lids import Lids
+from tests.models.conftest import eyes_of
 
 SIZE = 513
 ONE = torch.ones(1)
@@ -38,7 +40,7 @@ def drawn_eyes(face: Tensor) -> Tensor:
     """A picture (1, 3, SIZE, SIZE) of grey skin, eyes white between their corners, with round irises."""
     picture, grid = torch.full((SIZE, SIZE), 0.5), identity_grid(SIZE, SIZE, face)
     for eye, pupil in zip(layout.EYES, PUPILS, strict=True):
-        axes = eye_axes(face, eye)
+        axes = Axes.between(face[:, eye[0]], face[:, eye[3]])
         u, v = (way.reshape(SIZE, SIZE) for way in axes.local(grid.reshape(1, -1, 2)))
         at, level = (float(place) for place in axes.local(face[:, [pupil]]))
         within = (u > 0) & (u < 1) & (v.abs() < 0.3)
@@ -51,7 +53,8 @@ def drawn_eyes(face: Tensor) -> Tensor:
 def shown(source: Tensor, driving: Tensor) -> Tensor:
     """White drawn on black: (SIZE, SIZE)."""
     grid = identity_grid(SIZE, SIZE, source)
-    return draw_white(torch.zeros(1, 3, SIZE, SIZE), drawn_eyes(source), source, driving, ONE, grid)[0, 0]
+    lids = Lids.at(eyes_of(source, driving, ONE), grid)
+    return draw_white(torch.zeros(1, 3, SIZE, SIZE), drawn_eyes(source), lids)[0, 0]
 
 
 def along_the_eye(picture: Tensor, face: Tensor, side: int, u: float) -> float:

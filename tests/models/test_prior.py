@@ -10,10 +10,9 @@ from s2d.landmarks.retarget import LIDS_CLOSED
 from s2d.models import candidates as c
 from s2d.models import prior as p
 from s2d.models.blocks import identity_grid, warp
-from s2d.models.lids import LASHES, aperture, eye_axes
+from s2d.models.lids import LASHES
 from s2d.models.losses import jacobian
-from s2d.models.sheets import draw
-from tests.models.conftest import jaw_dropped, lids_closed
+from tests.models.conftest import eye_opening, jaw_dropped, lids_closed
 
 SIZE = 128
 
@@ -151,8 +150,7 @@ def test_a_closed_lid_wins_over_any_gaze(face, motions):
 
 def test_lids_that_a_detector_leaves_apart_hide_the_pupil_and_bring_their_lashes(face, motions):
     """What stands for closed eyes: .08 eye widths between the lids."""
-    axes = eye_axes(face, layout.EYES[0])
-    share = LIDS_CLOSED / float(aperture(axes, face, layout.EYES[0]))
+    share = LIDS_CLOSED / eye_opening(face)
     blinking = motions["narrowed eyes"](motions["a gaze"](face))
     for upper, lower in (*layout.RIGHT_LIDS, *layout.LEFT_LIDS):
         middle = (face[:, upper] + face[:, lower]) / 2
@@ -160,8 +158,8 @@ def test_lids_that_a_detector_leaves_apart_hide_the_pupil_and_bring_their_lashes
             blinking[:, lid] = middle + share * (face[:, lid] - middle)
     assert p.motion_prior(face, blinking, SIZE, SIZE).masks[:, c.RIGHT_PUPIL :].max() < 1e-4
     white = torch.ones(1, 3, 257, 257)
-    grid = identity_grid(257, 257, face)
-    drawn = draw(white, white, face, blinking, torch.ones(1, 3), torch.ones(1, 1, 257, 257), grid)
+    sheets = p.motion_prior(face, blinking, 257, 257).sheets
+    drawn = sheets.draw(white, white, torch.ones(1, 3), torch.ones(1, 1, 257, 257))
     assert 1 - drawn.min() == pytest.approx(LASHES, abs=0.06)
 
 

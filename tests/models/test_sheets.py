@@ -9,7 +9,7 @@ from torch import Tensor
 from s2d.models import sheets
 from s2d.models.blocks import identity_grid
 from s2d.models.box import Box
-from tests.models.conftest import jaw_dropped, lids_closed, turned
+from tests.models.conftest import eyes_of, jaw_dropped, lids_closed, turned
 
 SIZE = 192
 
@@ -42,9 +42,8 @@ def test_boxes_change_nothing(face: Tensor, story: str, tall: float, monkeypatch
     share = torch.full((len(driving), 1, SIZE, SIZE), 0.7)
 
     def both() -> tuple[Tensor, Tensor]:
-        return sheets.sheet_motion(source, driving, head, grid), sheets.draw(
-            image, image, source, driving, skin, share, grid
-        )
+        worked_out = sheets.Sheets.on(grid, source, driving, eyes_of(source, driving).seen())
+        return worked_out.motion(head), worked_out.draw(image, image, skin, share)
 
     motion, drawn = both()
     whole = Box(slice(0, SIZE), slice(0, SIZE))
