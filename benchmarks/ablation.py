@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py DATA --held-out ann bob --seconds 300
     python benchmarks/ablation.py DATA --held-out ann bob --variants full raw-landmarks        # the paper's claim 5
-    python benchmarks/ablation.py DATA --held-out ann bob --variants full --with wide model.animator.channels=32
+    python benchmarks/ablation.py DATA --held-out ann bob --variants full --with wide model.animator.channels=64
 
 Every variant is trained from scratch for --seconds of processor time on one thread, as benchmarks/animator.py does, and
 tested on whole tracks of the held-out identities with the aligned landmarks, whatever it was trained on: pictures by

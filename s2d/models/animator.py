@@ -18,7 +18,7 @@ from s2d.landmarks import layout
 from s2d.models import motion
 from s2d.models.blocks import GROUP, identity_grid, resize, warp
 from s2d.models.candidates import COUNT
-from s2d.models.generator import Decoder, Encoder
+from s2d.models.generator import FOLD, Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
 from s2d.models.interior import skin_colour
 from s2d.models.prior import blend, motion_prior, sheet_share
@@ -30,10 +30,10 @@ class AnimatorConfig:
 
     size: int = 64
     """Side of the square images in pixels."""
-    channels: int = 16
-    """Channels of the generator at full resolution; they double with each halving, up to eight-fold."""
-    levels: int = 3
-    """Resolutions in the generator, full resolution included."""
+    channels: int = 32
+    """Channels of the generator at half of the image's resolution; they double with each halving, up to eight-fold."""
+    levels: int = 2
+    """Resolutions in the generator, from half of the image's down."""
     bottleneck: int = 1
     """Residual blocks at the generator's coarsest level."""
     motion_channels: int = 16
@@ -57,7 +57,7 @@ class AnimatorConfig:
 
     def __post_init__(self) -> None:
         """Raises S2DError when the numbers do not fit together."""
-        step = max(1 << (self.levels - 1), self.motion_stride << motion.DEPTH) if self.levels in range(1, 9) else 0
+        step = max(1 << self.levels, self.motion_stride << motion.DEPTH) if self.levels in range(1, 9) else 0
         sound = {
             "channels": self.channels > 0 and self.channels % GROUP == 0,
             "motion_channels": self.motion_channels > 0 and self.motion_channels % GROUP == 0,
@@ -171,7 +171,7 @@ class Animator(nn.Module):
         prior = motion_prior(encoded.points, driving_points, size, size)
         if not self.config.prior:
             prior = prior._replace(displacement=torch.zeros_like(prior.displacement))
-        heatmaps = part_heatmaps(driving_points, size, size, self.config.heatmap_sigma)
+        heatmaps = part_heatmaps(driving_points, size // FOLD, size // FOLD, self.config.heatmap_sigma)
         prior_masks = prior.masks
         update = self._motion_update(encoded, prior.displacement, prior_masks, heatmaps)
         logits, residual = (resize(field, size, size) for field in (update.logits, update.residual))

@@ -13,13 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.landmarks import layout
-from s2d.models.blocks import identity_grid, smoothstep, warp
+from s2d.models.blocks import identity_grid, resize, smoothstep, warp
 from s2d.models.heatmaps import full_precision
 from s2d.models.prior import signed_distance
 
 EYES: tuple[tuple[int, ...], ...] = layout.EYES
 MOUTH: tuple[tuple[int, ...], ...] = (layout.PARTS["outer_lips"],)
 MASK_EPSILON = 1e-6
+REGION_GRID = 64  # nodes per side where distances are measured: finer ones cost a tenth of a step at 128 pixels
 
 
 def multiscale_l1(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
@@ -46,7 +47,8 @@ def region(points: Tensor, polygons: Sequence[tuple[int, ...]], height: int, wid
         for polygon in polygons:
             corners = points[:, list(polygon)]
             known = torch.isfinite(corners).flatten(1).all(1)
-            distance = signed_distance(corners.nan_to_num(), height, width)
+            nodes = signed_distance(corners.nan_to_num(), *(min(side, REGION_GRID) for side in (height, width)))
+            distance = resize(nodes[:, None], height, width)[:, 0]
             inside = (1 - smoothstep(distance / reach)) * known[:, None, None]
             covered = torch.maximum(covered, inside)
     return covered[:, None]

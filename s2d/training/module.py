@@ -70,7 +70,7 @@ class AnimatorModule(pl.LightningModule):
         self.animator = Animator(animator)
         self.average = copy.deepcopy(self.animator).requires_grad_(False)
         self.objective = Objective(losses)
-        self.discriminator = PatchDiscriminator(animator.channels) if losses.adversarial else None
+        self.discriminator = PatchDiscriminator(animator.channels // 2) if losses.adversarial else None
         self.lr, self.warmup, self.decay = lr, warmup, decay
         self.weight_decay, self.ema_decay = weight_decay, ema_decay
         self.start: dict[str, float] = {}

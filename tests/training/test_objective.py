@@ -11,6 +11,7 @@ from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
 from s2d.models.blocks import identity_grid
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.heatmaps import part_heatmaps
+from s2d.models.perceptual import perceptual_distance
 from s2d.training.objective import LossWeights, Objective
 from tests.training.conftest import face
 
@@ -86,8 +87,17 @@ def test_the_perceptual_network_is_neither_trained_nor_kept_nor_sent_to_other_pr
     assert objective(*case, step=0)["perceptual"] > 0
 
 
+@pytest.mark.parametrize(("every", "compared"), [(1, 4), (2, 2), (3, 2), (9, 1)])
+def test_some_pictures_of_a_batch_are_compared_perceptually(every: int, compared: int):
+    """The first ones, which are the same if processes share the batch, one sample in turn each."""
+    generator = torch.Generator().manual_seed(0)
+    image, target = (torch.rand(4, 3, 32, 32, generator=generator) for _ in range(2))
+    found = Objective(LossWeights(perceptual_every=every))._pictures(image, target)["perceptual"]
+    torch.testing.assert_close(found, perceptual_distance(image, target)[:compared].mean())
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"l1": -1.0}, {"mask_prior_steps": 0}, {"network": "alexnet"}, OFF | {"l1": 0.0, "mask_prior": 1.0}]
+    "wrong", [{"l1": -1.0}, {"mask_prior_steps": 0}, {"perceptual_every": 0}, {"network": "alexnet"}, OFF | {"l1": 0.0, "mask_prior": 1.0}]
 )
 def test_weights_that_cannot_be_meant(wrong: dict[str, object]):
     with pytest.raises(S2DError):
