@@ -30,7 +30,7 @@ def read_image(path: str | Path) -> Image:
         with PillowImage.open(path) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise S2DError(asked, f"{picture.width} x {picture.height} pixels", "shrink it first")
-            upright = ImageOps.exif_transpose(picture).convert("RGBA")
+            upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGBA")
     except (
         UnidentifiedImageError,
         OSError,
@@ -42,6 +42,13 @@ def read_image(path: str | Path) -> Image:
         raise S2DError(asked, why, "give a readable JPEG or PNG") from error
     white = PillowImage.new("RGBA", upright.size, "white")
     return np.asarray(PillowImage.alpha_composite(white, upright).convert("RGB"))
+
+
+def _eight_bits(picture: PillowImage.Image) -> PillowImage.Image:
+    """Greys of 16 bits as 8, which Pillow would clip: all but the darkest became white."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return PillowImage.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
 
 
 def encode_jpeg(image: Image, quality: int = 95) -> bytes:

@@ -42,6 +42,14 @@ def test_grey_and_palette_pictures_become_rgb(tmp_path, picture):
         assert images.read_image(tmp_path / "a.tif").shape == picture.shape
 
 
+def test_grey_of_sixteen_bits_keeps_its_tones(tmp_path):
+    tones = np.linspace(0, 65535, 64 * 48).reshape(48, 64)
+    PillowImage.fromarray(tones.astype(np.uint16)).save(tmp_path / "a.png")
+    read = images.read_image(tmp_path / "a.png")
+    assert read.shape == (48, 64, 3)
+    np.testing.assert_allclose(read, (tones / 257)[..., None].repeat(3, -1), atol=0.51)
+
+
 def test_jpeg_keeps_colours_and_their_order():
     half = np.zeros((32, 32, 3), np.uint8)
     half[:, :15], half[:, 15:] = (220, 30, 40), (20, 60, 200)  # an odd edge: 4:2:0 would smear it

@@ -2,7 +2,7 @@
 
 An eyeball is moved with what the source shows of it, and its edge is stretched over what the source hides. That edge is
 skin and lashes of a corner, and of an eye that looks aside iris, too, which would fill the eye as it turns back. White
-is taken from the wider side of the source's pupil, from as far away as it may be.
+is taken from that side of the source's pupil, or, where none is there, from the other; and shaded by lids and corners.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ NONE, SOME = 0.45, 0.5  # eye widths from a pupil to a corner: up to the one no 
 CORNER = 0.14  # eye widths at a corner that are no white: lashes, and the caruncle
 IRIS = (0.2, 0.27)  # eye widths from its middle to its rim; as far as the source shows of it, but within these
 RIM = 0.03  # eye widths over which it ends
+SEAM = 0.12  # eye widths over which the white that the source shows passes into what is drawn
 TURN = 0.1  # eye widths of turn from which on all of the white is drawn
 SHADE = 0.04  # eye widths from a lid over which the white begins
+SHADOW, SHADOW_WIDTH = 0.2, 0.05  # share of light that the upper lid takes from white at its edge, and how far down
+DIM, DIM_WIDTH = 0.25, 0.3  # share that is lost at a corner, and how far from it, in eye widths
 CLEAR = 0.6  # of the gap between the source's lids, about its middle, is surely no lash
 
 
@@ -47,6 +50,11 @@ class _Turned(NamedTuple):
         """How far the source's pupil is from the corner on that side."""
         return torch.where(self.way > 0, 1 - self.centre, self.centre)
 
+    @property
+    def bare(self) -> Tensor:
+        """1 where the source shows no white on that side, 0 where it does."""
+        return 1 - smoothstep((self.room - NONE) / (SOME - NONE))
+
 
 def draw_white(image: Tensor, picture: Tensor, lids: Lids) -> Tensor:
     """The image (B, 3, h, w), with white of the source `picture` (B, 3, H, W) in eyes that have turned.
@@ -58,7 +66,7 @@ def draw_white(image: Tensor, picture: Tensor, lids: Lids) -> Tensor:
     turned = _turned(eyes, lids)
     share = _lacking(turned) * _between_lids(lids) * eyes.openness
     shares = torch.where(eyes.looking[:, None], share, 0.0)[:, None].chunk(2)
-    for drawn, white in zip(shares, _white(picture, eyes, turned), strict=True):
+    for drawn, white in zip(shares, _white(picture, lids, turned), strict=True):
         moved = moved + drawn * (white - moved)
     return moved.reshape(image.shape)
 
@@ -75,21 +83,31 @@ def _turned(eyes: Eyes, lids: Lids) -> _Turned:
 
 def _lacking(eye: _Turned) -> Tensor:
     """How much of the white at each place the source does not show: (B, N)."""
-    none = 1 - smoothstep((eye.room - NONE) / (SOME - NONE))
-    hidden = smoothstep((eye.aside - (eye.room - CORNER)) / RIM)  # beyond the corner of the source's eye
+    hidden = smoothstep((eye.aside - (eye.room - CORNER)) / SEAM + 0.5)  # beyond the corner of the source's eye
     iris = (eye.room - CORNER).clamp(*IRIS)
     outside = smoothstep((eye.distance - iris) / RIM + 0.5) * (eye.aside > 0)
-    return torch.maximum(none, hidden) * (eye.turn / TURN).clamp(max=1) * outside
+    return torch.maximum(eye.bare, hidden) * (eye.turn / TURN).clamp(max=1) * outside
 
 
-def _white(picture: Tensor, eyes: Eyes, turned: _Turned) -> tuple[Tensor, ...]:
-    """Colours (B, 3, N) for either eye, from as far from the source's pupil on its wider side, but not near to lids."""
-    wider = torch.maximum(turned.room, 1 - turned.room) - CORNER
+def _white(picture: Tensor, lids: Lids, turned: _Turned) -> list[Tensor]:
+    """Colours (B, 3, N) for either eye."""
+    room = turned.room - CORNER
+    wider = torch.where(turned.room < 0.5, 1 - turned.room - CORNER, room)
     side = torch.where(turned.room < 0.5, -turned.way, turned.way)
-    along = turned.centre + side * torch.minimum(turned.aside, wider)
+    own = _sampled(picture, lids.eyes, turned.centre + turned.way * torch.minimum(turned.aside, room), turned.across)
+    other = _sampled(picture, lids.eyes, turned.centre + side * torch.minimum(turned.aside, wider), turned.across)
+    from_corner = torch.minimum(lids.u, 1 - lids.u)
+    shadow = 1 - SHADOW * torch.exp(-(lids.gap.v - lids.gap.upper).clamp(min=0) / SHADOW_WIDTH)
+    light = shadow * (1 - DIM * (1 - from_corner / DIM_WIDTH).clamp(0, 1))
+    shares = zip(turned.bare.chunk(2), light[:, None].chunk(2), strict=True)
+    return [lit * torch.lerp(a, b, bare[:, None]) for (bare, lit), a, b in zip(shares, own, other, strict=True)]
+
+
+def _sampled(picture: Tensor, eyes: Eyes, along: Tensor, across: Tensor) -> tuple[Tensor, ...]:
+    """The source at places (E, N) of its eyes, or as near as is surely no lash: (B, 3, N) for either eye."""
     upper, lower = lid_edges(eyes.theirs, eyes.source, along)
     middle, reach = (upper + lower) / 2, CLEAR * (lower - upper).clamp(min=0) / 2
-    across = torch.minimum(torch.maximum(turned.across, middle - reach), middle + reach)
+    across = torch.minimum(torch.maximum(across, middle - reach), middle + reach)
     at = torch.stack((eyes.theirs.corner[:, None] + eyes.theirs.way(along, across)).chunk(2), dim=1)
     return F.grid_sample(picture, at, padding_mode="border", align_corners=True).unbind(2)
 

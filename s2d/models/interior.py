@@ -28,6 +28,8 @@ FLESH = (1.12, 0.92, 0.96)  # flesh over skin: pinker, but not in a grey picture
 COLOURFUL = 0.28  # saturation of skin from which on a picture is no grey one
 SMILE, ROUND = 0.2, 0.5  # openings, in mouth widths: the one shows the teeth, behind the other
 HIDDEN = 0.35  # of them is hidden
+NARROW, WIDE = 0.75, 1.1  # width of the mouth over the source's: the one, of rounded lips, hides teeth, the other none
+ROUNDED_HIDES = 0.8  # of them
 SOFTNESS = 0.03  # mouth widths over which it fades in behind the lips
 CORNER, CORNER_FADE = 0.07, 0.2  # mouth widths from its corners in which a mouth is dark, and over which it gets light
 BITE, BOW = 0.13, 0.4  # mouth widths of teeth below the lip's middle, and how much less of that there is at the corners
@@ -81,10 +83,12 @@ def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, 
     opening = now.opening[:, None]
     share = _missing(at.depth, opening, shown) * (torch.minimum(at.depth, at.above) / SOFTNESS).clamp(0, 1)
     share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
-    hidden = HIDDEN * ((opening - SMILE) / (ROUND - SMILE)).clamp(0, 1)
+    wider = (now.widths_by_height / before.widths_by_height)[:, None]
+    seen = 1 - HIDDEN * ((opening - SMILE) / (ROUND - SMILE)).clamp(0, 1)
+    seen = seen * (1 - ROUNDED_HIDES * (1 - smoothstep((wider - NARROW) / (WIDE - NARROW))))
     flesh = _flesh(at, opening, skin)
     teeth = _teeth(at, skin, pixel / now.axes.width[:, None])
-    colour = flesh + (_bitten(at) * (1 - hidden))[:, None] * (teeth - flesh)
+    colour = flesh + (_bitten(at) * seen)[:, None] * (teeth - flesh)
     return image + (share[:, None] * (colour - image.flatten(2))).reshape(image.shape)
 
 

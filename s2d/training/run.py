@@ -187,6 +187,7 @@ class TrainingCLI(LightningCLI):
             )
         self.model.check_schedule(trainer.max_steps)
         self._claim()  # last, so that what is refused leaves no folder
+        self._announce(self._nothing_left(trainer.max_steps))
         if own_logger:
             step = int(self.resumed["global_step"]) if self.resumed else None
             trainer.logger = make_logger(self.run_folder.logger, out, step)
@@ -200,6 +201,13 @@ class TrainingCLI(LightningCLI):
                     self.best.path.unlink(missing_ok=True)
                 self._announce(": ".join(filter(None, [f"training into {self.run_folder.out}", self.run_folder.why])))
             self._announce(self._note)
+
+    def _nothing_left(self, steps: int) -> str:
+        """What to say of a run that has had its steps before it is resumed."""
+        had = int(self.resumed["global_step"]) if self.resumed else -1
+        if steps < 0 or had < steps:
+            return ""
+        return f"it has had {had} steps: nothing is left to train; go on with --trainer.max_steps above that"
 
     def _announce(self, line: str) -> None:
         if self.run_folder.announce and line:

@@ -12,7 +12,7 @@ from torch import Tensor
 from s2d.landmarks import layout
 from s2d.models import interior
 from s2d.models.blocks import identity_grid
-from s2d.models.interior import FULL, SOFTNESS, skin_colour
+from s2d.models.interior import FULL, NARROW, SOFTNESS, WIDE, skin_colour
 from s2d.models.losses import region
 from tests.models.conftest import head_turned, jaw_dropped
 
@@ -40,6 +40,14 @@ def opened(face: Tensor, by: float) -> Tensor:
     return moved
 
 
+def spread(face: Tensor, by: float = WIDE) -> Tensor:
+    """The lips this many times as wide."""
+    moved = face.clone()
+    middle = moved[:, 48:68, 0].mean(1, keepdim=True)
+    moved[:, 48:68, 0] = middle + by * (moved[:, 48:68, 0] - middle)
+    return moved
+
+
 def between_lips(picture: Tensor, driving: Tensor) -> Tensor:
     """The column (3, n) of the picture (1, 3, S, S) from the middle of the inner upper lip to that of the lower."""
     upper, lower = ((driving[0, lip] + 1) / 2 * (SIZE - 1) for lip in (62, 66))
@@ -54,7 +62,7 @@ def lips_closed(face: Tensor) -> Tensor:
 
 
 def test_there_are_teeth_above_the_dark_below_and_the_tongue_before_the_lower_lip(skin: Tensor, face: Tensor):
-    driving = opened(face, 0.16)
+    driving = spread(opened(face, 0.16))
     black = torch.zeros_like(skin)
     column = between_lips(draw_interior(black, lips_closed(face), driving), driving)
     light = column.mean(0)
@@ -68,10 +76,10 @@ def test_there_are_teeth_above_the_dark_below_and_the_tongue_before_the_lower_li
 
 def test_corners_are_dark(skin: Tensor, face: Tensor):
     """The lightest place of each column, from the middle to a corner: teeth, fewer of them, none."""
-    driving = opened(lips_closed(face), 0.16)
+    driving = spread(opened(lips_closed(face), 0.16))
     lightest = draw_interior(torch.zeros_like(skin), lips_closed(face), driving)[0].mean(0).amax(0)
     left, right = float(driving[0, 48, 0]), float(driving[0, 54, 0])
-    columns = [round((left + u * (right - left) + 1) / 2 * (SIZE - 1)) for u in (0.2, 0.26, 0.45)]
+    columns = [round((left + u * (right - left) + 1) / 2 * (SIZE - 1)) for u in (0.15, 0.26, 0.45)]
     corner, near, middle = (float(lightest[column]) for column in columns)
     assert 0 < corner < 0.75 * near
     assert near < middle
@@ -96,10 +104,22 @@ def test_a_round_mouth_hides_its_teeth(skin: Tensor, face: Tensor):
     width = float(face[0, 54, 0] - face[0, 48, 0])
     lightest = []
     for opening in (0.25, 0.4, 0.6):
-        driving = opened(lips_closed(face), opening * width)
+        driving = spread(opened(lips_closed(face), opening * width))
         lightest.append(float(between_lips(draw_interior(black, lips_closed(face), driving), driving).max()))
     assert lightest == sorted(lightest, reverse=True)
     assert lightest[0] > 1.2 * lightest[2]
+
+
+def test_rounded_lips_hide_teeth(skin: Tensor, face: Tensor):
+    """A mouth that opens narrower than the source's is darker below its upper lip, by degrees."""
+    closed, black = lips_closed(face), torch.zeros_like(skin)
+    drivers = [spread(opened(closed, 0.1), width) for width in (NARROW - 0.1, NARROW, 0.9, WIDE, WIDE + 0.1)]
+    columns = [between_lips(draw_interior(black, closed, driving), driving).mean(0) for driving in drivers]
+    lightest = [float(column[: len(column) // 2].max()) for column in columns]
+    assert lightest[0] == pytest.approx(lightest[1], rel=0.1)
+    assert lightest[1] < 0.8 * lightest[2]
+    assert lightest[2] < 0.9 * lightest[3]
+    assert lightest[3] == pytest.approx(lightest[4], rel=0.1)
 
 
 def test_it_is_drawn_between_the_lips_alone(skin: Tensor, face: Tensor):
