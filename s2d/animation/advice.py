@@ -16,19 +16,49 @@ from s2d.landmarks.retarget import LIPS_CLOSED, MOST_CLOSED
 OTHER_FACE = 0.03
 OPEN_MOUTH = LIPS_CLOSED + MOST_CLOSED  # of its width, from which on a source's mouth stays ajar
 SHUT_EYE = 0.1  # of its width: there is no eyeball to show
-SMALL = 256  # pixels of the face's square in the photo, below which what is sharp ends
+SMALL = 192  # pixels of the face's square in the photo, below which what is sharp ends
+TILTED = 60.0  # degrees from upright, from which on a photo lies on its side or on its head
+OUTSIDE = 0.05  # share of the face's square beyond the photo, from which on it is seen
 SURE, PORTRAITS = 0.965, 0.98  # scores of `mesh`: a monkey's is .959, those of portraits and paintings .983 and above
 
 
-def advice(source: SourceFace, driving: Float32, mode: str, detector: str) -> str:
-    """One line on a source moved to driving landmarks (T, 70, 2) in pixels of its crop; empty where all is well."""
+def advice(source: SourceFace, driving: Float32, mode: str, detector: str, *, pasted: bool = False) -> str:
+    """One line on a source moved to driving landmarks (T, 70, 2) in pixels of its crop; empty where all is well.
+
+    `pasted`: the photo around the crop is shown, and nothing beyond it.
+    """
     notes = []
-    if detector == "mesh" and source.score < SURE:
+    tilt = _tilt(source.points)
+    if tilt > TILTED:
+        notes.append(f"the face is {tilt:.0f} degrees from upright: turn the photo")
+    elif detector == "mesh" and source.score < SURE:
         notes.append(f"this may be no human face: mesh scores it {source.score:.3f}, human portraits {PORTRAITS} to 1")
     if source.crop.side < SMALL:
         notes.append(f"the face is small in the photo, {source.crop.side} pixels: a larger one shows more")
+    outside = 0.0 if pasted else _outside(source)
+    if outside > OUTSIDE:
+        why = f"{outside:.0%} of the square around the face lie beyond the photo, whose border is drawn out there"
+        notes.append(f"{why}: a photo with more around the face does better, or --paste-back")
     notes += [*_of_source(source.points), *([_of_shape(source.points, driving)] if mode == "absolute" else [])]
     return "; ".join(filter(None, notes))
+
+
+def _tilt(face: Floats) -> float:
+    """Degrees between the way from eyes to mouth and straight down, 0 to 180; NaN where they are not known."""
+    parts = (*layout.EYES[0], *layout.EYES[1]), layout.PARTS["outer_lips"]
+    eyes, mouth = (face[list(part)].mean(0) for part in parts)
+    across, down = mouth - eyes
+    return float(np.degrees(np.arctan2(abs(across), down)))
+
+
+def _outside(source: SourceFace) -> float:
+    """Share of the crop that the photo does not cover."""
+    (height, width), crop = source.photo.shape[:2], source.crop
+    covered = [
+        max(0, min(start + crop.side, length) - max(start, 0))
+        for start, length in ((crop.left, width), (crop.top, height))
+    ]
+    return float(1 - covered[0] * covered[1] / (crop.side * crop.side))
 
 
 def _of_source(face: Floats) -> list[str]:

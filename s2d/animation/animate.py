@@ -115,7 +115,7 @@ def animate(
         track=driver.name,
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
         trained=trained,
-        note=advice(moving, points, mode, detector),
+        note=advice(moving, points, mode, detector, pasted=paste_back),
     )
 
 

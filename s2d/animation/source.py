@@ -60,5 +60,9 @@ def _chosen(faces: list[Face], number: int, asked: str) -> Face:
         raise S2DError(asked, "no face found in the picture", "give one with a face that is large and upright")
     if number > len(faces):
         has = "only one face was found" if len(faces) == 1 else f"only {len(faces)} faces were found"
-        raise S2DError(asked, f"{has} in it, not {number}", "choose a lower --face; 1 is the largest")
+        raise S2DError(
+            asked,
+            f"{has} in it, not {number}",
+            "choose a lower --face, 1 is the largest, or cut the photo closer to it",
+        )
     return faces[number - 1]

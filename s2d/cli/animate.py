@@ -85,7 +85,8 @@ def run(args: argparse.Namespace) -> None:
         fps=args.fps,
     )
     how = "trained model" if made.trained else "the analytic prior, untrained"
-    what = f"{made.frames} frames of {made.width} x {made.height} px at {made.fps:.3g} fps"
+    frames = "1 frame" if made.frames == 1 else f"{made.frames} frames"
+    what = f"{frames} of {made.width} x {made.height} px at {made.fps:.3g} fps"
     sound = "" if made.sound == "none" else f", sound {made.sound}"
     line = f"wrote {made.out}: {what}, driven by {made.track} ({how}){sound}"
     emit(asdict(made), [line, *filter(None, [made.note])], args.json)

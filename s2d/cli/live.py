@@ -39,4 +39,4 @@ def run(args: argparse.Namespace) -> None:
     )
     stages = ", ".join(f"{name} {spent:.3g}" for name, spent in done.milliseconds.items())
     line = f"{done.fps:.1f} frames a second ({done.animated} of {done.frames} frames with a face; ms a frame: {stages})"
-    emit(asdict(done), [line], args.json)
+    emit(asdict(done), [*([f"wrote {args.out}"] if args.out else []), line], args.json)

@@ -181,7 +181,8 @@ def _limit(name: str, value: object) -> Limit:
     if field is None:
         names = [end + column for column in columns() for end in (LEAST, MOST)]
         near = difflib.get_close_matches(str(name), names, NEAR, 0.5)
-        raise UsageError(asked, "there is no such filter", f"near it: {', '.join(near or names[:NEAR])}")
+        remedy = f"near it: {', '.join(near)}" if near else "see --list-filters"
+        raise UsageError(asked, "there is no such filter", remedy)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise UsageError(asked, f"{value!r} is no number", f"give one: {field.metadata[b'description'].decode()}")
     unit = field.metadata[b"unit"].decode()

@@ -45,6 +45,8 @@ def read_landmarks(path: str | Path) -> Float32:
     known = points[np.isfinite(points)]
     if not len(known):
         raise _error(path, "it holds no landmarks", f"give an array {SHAPES}")
+    if np.ptp(known) == 0:
+        raise _error(path, "all of its landmarks are in one place", "give landmarks in pixels of the picture")
     if np.ptp(known) < LEAST_SPREAD:
         raise _error(path, "its landmarks are no pixels", "multiply shares of the picture by its width and height")
     upright = _upright(points)

@@ -10,7 +10,7 @@ import pytest
 from s2d.animation.advice import advice
 from s2d.animation.source import SourceFace
 from s2d.geometry import Crop, Float32
-from tests.models.conftest import draw_face, jaw_dropped, lids_closed
+from tests.models.conftest import draw_face, jaw_dropped, lids_closed, turned
 
 MESH = "mesh"
 
@@ -22,18 +22,36 @@ def pixels(face: object) -> Float32:
 
 @pytest.fixture
 def source() -> SourceFace:
-    picture = np.zeros((200, 200, 3), np.uint8)
-    return SourceFace(picture, pixels(draw_face()), picture, Crop(0, 0, 400))
+    picture, photo = np.zeros((200, 200, 3), np.uint8), np.zeros((500, 600, 3), np.uint8)
+    return SourceFace(picture, pixels(draw_face()), photo, Crop(50, 80, 400))
 
 
 def test_a_face_at_rest_needs_no_advice(source: SourceFace):
     assert advice(source, np.repeat(source.points[None], 5, 0), "absolute", MESH) == ""
 
 
-@pytest.mark.parametrize(("side", "said"), [(255, True), (256, False)])
+@pytest.mark.parametrize(("side", "said"), [(191, True), (192, False)])
 def test_a_face_that_is_small_in_the_photo_is_called_that(source: SourceFace, side: int, said: bool):
-    small = replace(source, crop=Crop(0, 0, side))
-    assert ("small in the photo, 255 pixels" in advice(small, source.points[None], "relative", MESH)) == said
+    small = replace(source, crop=Crop(50, 80, side))
+    assert ("small in the photo, 191 pixels" in advice(small, source.points[None], "relative", MESH)) == said
+
+
+@pytest.mark.parametrize(
+    ("crop", "said"), [(Crop(-8, 110, 400), ""), (Crop(0, 140, 400), "10% of"), (Crop(-40, 0, 400), "10% of")]
+)
+def test_a_square_that_reaches_beyond_the_photo_is_told_of(source: SourceFace, crop: Crop, said: str):
+    beyond = replace(source, crop=crop)
+    told = advice(beyond, source.points[None], "relative", MESH)
+    assert told.startswith(said) if said else told == ""
+    assert advice(beyond, source.points[None], "relative", MESH, pasted=True) == ""
+
+
+@pytest.mark.parametrize(("degrees", "said"), [(55, ""), (65, "65 degrees"), (180, "180 degrees"), (-90, "90 degrees")])
+def test_a_photo_that_lies_on_its_side_is_to_be_turned(source: SourceFace, degrees: float, said: str):
+    """Its low score is no sign of another creature."""
+    points = pixels(turned(draw_face(), degrees))
+    told = advice(replace(source, points=points, score=0.97 if not said else 0.76), points[None], "relative", MESH)
+    assert told == (f"the face is {said} from upright: turn the photo" if said else "")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_what_may_be_negative_may_be_limited_by_negative_values():
     [
         ({"min_face_pix": 1}, "cannot filter by min_face_pix: there is no such filter; near it: min_face_px, "),
         ({"face_px": 1}, "near it: min_face_px, max_face_px"),
+        ({"qqq": 1}, "there is no such filter; see --list-filters"),
         ({"qqqq": None}, "there is no such filter"),
         ({5: 1}, "cannot filter by 5: there is no such filter"),
         ({"min_face_px": "128"}, "'128' is no number"),

@@ -93,6 +93,7 @@ def test_a_header_that_promises_too_much(points: Float32, tmp_path: Path) -> Non
         ),
         ("a.csv", "," * 135, "holds no landmarks"),
         ("a.csv", ",".join(["0.5", "0.75"] * 68), "no pixels"),
+        ("a.csv", ",".join(["0"] * 136), "in one place"),
         ("a.csv", ";".join(["5", "7"] * 68), "line 1 has 1 columns, and semicolons: commas separate them"),
     ],
 )

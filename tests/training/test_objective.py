@@ -97,7 +97,14 @@ def test_some_pictures_of_a_batch_are_compared_perceptually(every: int, compared
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"l1": -1.0}, {"mask_prior_steps": 0}, {"perceptual_every": 0}, {"network": "alexnet"}, OFF | {"l1": 0.0, "mask_prior": 1.0}]
+    "wrong",
+    [
+        {"l1": -1.0},
+        {"mask_prior_steps": 0},
+        {"perceptual_every": 0},
+        {"network": "alexnet"},
+        OFF | {"l1": 0.0, "mask_prior": 1.0},
+    ],
 )
 def test_weights_that_cannot_be_meant(wrong: dict[str, object]):
     with pytest.raises(S2DError):
