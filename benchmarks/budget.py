@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from s2d.memory import keep_freed
 from s2d.models.animator import Animator
 from s2d.models.losses import decay
 from s2d.training.datamodule import FaceDataModule
@@ -106,6 +107,7 @@ def train(plan: Plan, out: Path, overrides: Mapping[str, object] | None = None) 
 def pairs_for(plan: Plan, batch_size: int) -> Iterator[dict[str, Tensor]]:
     """The same training pairs for another method, batch after batch until its processor time is used up."""
     torch.set_num_threads(1)
+    keep_freed()  # as for the animator
     held_out = list(plan.held_out)
     data = FaceDataModule(str(plan.data), plan.size, batch_size, val_identities=held_out, until=1 - LEFT_OUT)
     data.setup()

@@ -12,6 +12,7 @@ from s2d.animation.ahead import ahead
 from s2d.animation.paste import FADE, hold_border, share_within
 from s2d.animation.source import SourceFace
 from s2d.geometry import Float32, Image
+from s2d.memory import keep_freed
 from s2d.models.render import Renderer
 from s2d.models.runtime import Runtime, workers
 
@@ -24,6 +25,7 @@ class Painter:
 
     def __init__(self, model: Runtime, face: SourceFace, *, hold: bool = False) -> None:
         """With `hold` motion dies away towards the border of the crop, to be laid back into the photo."""
+        keep_freed()
         self.face, self.model = face, model
         self._whole, self._side = geometry.Crop(0, 0, face.size), model.config.size
         full = picture_tensor(face.image)

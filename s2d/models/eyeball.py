@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.models.blocks import smoothstep
-from s2d.models.eyes import PUPIL, Eyes, lid_edges
+from s2d.models.eyes import PUPIL, Eyes, apart, lid_edges
 from s2d.models.lids import Lids
 
 NONE, SOME = 0.45, 0.5  # eye widths from a pupil to a corner: up to the one no white lies between, from the other on
@@ -65,7 +65,7 @@ def draw_white(image: Tensor, picture: Tensor, lids: Lids) -> Tensor:
     eyes, moved = lids.eyes, image.flatten(2)
     turned = _turned(eyes, lids)
     share = _lacking(turned) * _between_lids(lids) * eyes.openness
-    shares = torch.where(eyes.looking[:, None], share, 0.0)[:, None].chunk(2)
+    shares = apart(torch.where(eyes.looking[:, None], share, 0.0)[:, None])
     for drawn, white in zip(shares, _white(picture, lids, turned), strict=True):
         moved = moved + drawn * (white - moved)
     return moved.reshape(image.shape)
@@ -99,8 +99,8 @@ def _white(picture: Tensor, lids: Lids, turned: _Turned) -> list[Tensor]:
     from_corner = torch.minimum(lids.u, 1 - lids.u)
     shadow = 1 - SHADOW * torch.exp(-(lids.gap.v - lids.gap.upper).clamp(min=0) / SHADOW_WIDTH)
     light = shadow * (1 - DIM * (1 - from_corner / DIM_WIDTH).clamp(0, 1))
-    shares = zip(turned.bare.chunk(2), light[:, None].chunk(2), strict=True)
-    return [lit * torch.lerp(a, b, bare[:, None]) for (bare, lit), a, b in zip(shares, own, other, strict=True)]
+    each = zip(apart(turned.bare[..., None]), apart(light[:, None]), own, other, strict=True)
+    return [lit * torch.lerp(a, b, bare) for bare, lit, a, b in each]
 
 
 def _sampled(picture: Tensor, eyes: Eyes, along: Tensor, across: Tensor) -> tuple[Tensor, ...]:
@@ -108,7 +108,7 @@ def _sampled(picture: Tensor, eyes: Eyes, along: Tensor, across: Tensor) -> tupl
     upper, lower = lid_edges(eyes.theirs, eyes.source, along)
     middle, reach = (upper + lower) / 2, CLEAR * (lower - upper).clamp(min=0) / 2
     across = torch.minimum(torch.maximum(across, middle - reach), middle + reach)
-    at = torch.stack((eyes.theirs.corner[:, None] + eyes.theirs.way(along, across)).chunk(2), dim=1)
+    at = apart(eyes.theirs.corner[:, None] + eyes.theirs.way(along, across)).transpose(0, 1)
     return F.grid_sample(picture, at, padding_mode="border", align_corners=True).unbind(2)
 
 

@@ -84,7 +84,7 @@ def with_open_lids(driving: Tensor, eyes: Eyes) -> Tensor:
     along, across = eyes.theirs.local(eyes.source[:, :PUPIL])
     places = eyes.mine.corner[:, None] + eyes.mine.way(along, across * eyes.larger)
     known = eyes.known[:, None, None].expand(-1, PUPIL, 1)
-    places, known = (torch.cat(both.chunk(2), dim=1) for both in (places, known))
+    places, known = (torch.cat([*apart(both)], dim=1) for both in (places, known))
     lids = torch.where(known, places, driving[:, LIDS])
     return torch.cat([driving[:, : LIDS.start], lids, driving[:, LIDS.stop :]], dim=1)
 
@@ -109,6 +109,11 @@ def box_around_eyes(driving: Tensor, margin: float, height: int, width: int) -> 
     """The nodes of a grid around both eyes of all faces (B, 70, 2), with a margin in widths of the wider one."""
     ends = [(eye[0], eye[3]) for eye in layout.EYES]
     return box_around(driving, [*layout.EYES[0], *layout.EYES[1]], margin, ends, (height, width))
+
+
+def apart(eyes: Tensor) -> Tensor:
+    """What holds of E eyes, (E, ...): that of the right ones and of the left ones, (2, B, ...)."""
+    return eyes.reshape(2, eyes.shape[0] // 2, *eyes.shape[1:])
 
 
 def _one_after_another(points: Tensor) -> Tensor:

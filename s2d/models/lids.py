@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2d.models.axes import Gap
 from s2d.models.blocks import smoothstep
-from s2d.models.eyes import LEAST, Eyes, lid_edges
+from s2d.models.eyes import LEAST, Eyes, apart, lid_edges
 
 REACH = 0.3  # eye widths of skin above and below an open eye that is stretched to cover it
 BEYOND = 0.15  # eye widths that an eye goes on beyond the landmarks of its corners
@@ -72,8 +72,7 @@ def lid_motion(lids: Lids) -> Tensor:
     eyeball = wider_up + (wider_down - wider_up) * inside  # stretched where the eye opens further than the source's
     across = lids.gap.choose(above, eyeball, below) / eyes.larger
     way = eyes.theirs.way(torch.zeros_like(across), torch.where(eyes.known[:, None], across, 0.0))
-    right, left = way.chunk(2)
-    return right + left
+    return apart(way).sum(0)
 
 
 def lashes_leave(lids: Lids) -> Tensor:
@@ -81,5 +80,4 @@ def lashes_leave(lids: Lids) -> Tensor:
     within = smoothstep(lids.u * (1 - lids.u) / 0.1)
     line = torch.exp(-(((lids.gap.v - lids.gap.upper) / LASH_WIDTH) ** 2))
     shade = torch.where(lids.eyes.known[:, None], LASHES * lids.closed * within * line, 0.0)
-    right, left = (1 - shade).chunk(2)
-    return right * left
+    return apart(1 - shade).prod(0)

@@ -36,9 +36,9 @@ def pupil_motion(
     u, v = eyes.mine.local(places.reshape(1, -1, 2))
     gap = Gap.between(v, *lid_edges(eyes.mine, eyes.driving, u))
     hidden = _behind_lids(eyes, u, gap, (places + box.cut(turned)).flatten(1, 2))
-    turned = turned + box.put_back(hidden.reshape(len(shift), *places.shape), height, width)
+    turned = turned + box.put_back(hidden.reshape(shift.shape[0], *places.shape), height, width)
     turned = torch.where(eyes.looking[:, None, None, None], turned, head.repeat(2, 1, 1, 1))
-    holds = box.put_back(_holds(eyes, u, gap).reshape(len(shift), *places.shape[:2], 1), height, width)
+    holds = box.put_back(_holds(eyes, u, gap).reshape(shift.shape[0], *places.shape[:2], 1), height, width)
     return turned.reshape(2, *rigid.shape), holds.reshape(2, *rigid.shape[:-1])
 
 

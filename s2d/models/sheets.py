@@ -41,7 +41,7 @@ class Sheets(NamedTuple):
     def motion(self, head: Tensor) -> Tensor:
         """What lids and lips add to the displacement `head` (B, h, w, 2)."""
         height, width = self.grid.shape[:2]
-        lids = lid_motion(self.lids).reshape(len(head), *self.eyes.cut(self.grid).shape)
+        lids = lid_motion(self.lids).reshape(head.shape[0], *self.eyes.cut(self.grid).shape)
         lips = lip_motion(self.source, self.driving, self.mouth.cut(head), self.mouth.cut(self.grid))
         return self.eyes.put_back(lids, height, width) + self.mouth.put_back(lips, height, width)
 
@@ -54,7 +54,7 @@ class Sheets(NamedTuple):
         with torch.autocast(image.device.type, enabled=False):
             around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (self.eyes, self.mouth))
             white = draw_white(around_eyes, picture, self.lids)
-            lashes = white * (lashes_leave(self.lids).reshape(len(white), 1, *white.shape[-2:]) - 1)
+            lashes = white * (lashes_leave(self.lids).reshape(white.shape[0], 1, *white.shape[-2:]) - 1)
             grid, pixel = self.mouth.cut(self.grid), 2 / (self.grid.shape[1] - 1)
             inside = draw_interior(around_mouth, self.source, self.driving, skin, grid, pixel) - around_mouth
             change = self._put_back(lashes, self.eyes) + self._put_back(inside, self.mouth)

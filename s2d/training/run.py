@@ -19,6 +19,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from s2d.errors import S2DError
+from s2d.memory import keep_freed
 from s2d.models.checkpoint import People, load_with_origin, save_animator
 from s2d.training import packaged_configs
 from s2d.training.callbacks import BarCallback, BestWeights, ExamplesCallback, LastCheckpoint, ValidationLines
@@ -237,6 +238,7 @@ class TrainingCLI(LightningCLI):
             raise
 
     def _fit(self) -> dict[str, Any]:
+        keep_freed()
         trainer, model = self.trainer, self.model
         checkpoint = str(self.run_folder.resume) if self.resumed else None
         if trainer.is_global_zero and not self.trying:
