@@ -144,7 +144,7 @@ def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:
     """Targets in pixels of the source's crop."""
     scale = face.size / driver.size
     driving = geometry.Crop(0, 0, driver.size).points(driver.points, face.size) if scale != 1 else driver.points
-    return retarget(face.points, driving, mode)
+    return retarget(face.points, driving, mode, times=np.asarray(driver.times))
 
 
 def _laid_out(

@@ -60,6 +60,7 @@ class Parser(argparse.ArgumentParser):
     def _meant(self) -> list[str]:
         known = self._option_string_actions
         given = [word.partition("=")[0] for word in self._words if word.startswith("--")]
+        given = [word for word in given if "." not in word]  # those are LightningCLI's, which knows them
         near = {word: difflib.get_close_matches(word, known, 1) for word in given if word not in known}
         return [f"({word}: did you mean {options[0]}?)" for word, options in near.items() if options]
 

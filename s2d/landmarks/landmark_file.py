@@ -49,15 +49,15 @@ def read_landmarks(path: str | Path) -> Float32:
         raise _error(path, "all of its landmarks are in one place", "give landmarks in pixels of the picture")
     if np.ptp(known) < LEAST_SPREAD:
         raise _error(path, "its landmarks are no pixels", "multiply shares of the picture by its width and height")
-    upright = _upright(points)
-    if len(upright) and np.mean(upright) < 1 - FEW:
-        why = f"in {int(np.sum(~upright))} of {len(upright)} frames the mouth is not below the eyes"
-        raise _error(path, why, "y counts downwards, and landmarks are in the order of the 68 of iBUG")
+    plain = _not_mirrored(points)
+    if len(plain) and np.mean(plain) < 1 - FEW:
+        why = f"in {int(np.sum(~plain))} of {len(plain)} frames eyes and mouth lie as in a mirror"
+        raise _error(path, why, "x counts to the right, y downwards, in the order of the 68 of iBUG")
     return points
 
 
-def _upright(points: Float32) -> npt.NDArray[np.bool_]:
-    """Of the frames (T, 70, 2) that have eyes and a mouth, which are no mirror images; of none, nothing."""
+def _not_mirrored(points: Float32) -> npt.NDArray[np.bool_]:
+    """Of the frames (T, 70, 2) that have eyes and a mouth, which are no mirror images, however they are turned."""
     right, left, mouth = (
         points[:, list(layout.PARTS[part])].mean(1) for part in ("right_eye", "left_eye", "outer_lips")
     )

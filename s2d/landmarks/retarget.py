@@ -37,7 +37,10 @@ LOWER_LIP = {67: (58, 59), 66: (57,), 65: (55, 56)}
 CHIN = {4: 0.2, 5: 0.35, 6: 0.7, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.7, 11: 0.35, 12: 0.2}  # of the chin's fall
 LIDS_CLOSED = 0.08  # opening over eye width that detectors leave closed lids: .05, and more in a blink of two frames
 SHUT, FADE = 0.16, 0.02  # what they leave at most, as behind glasses, and below that until it counts in full
-BRIEF, LOW = 6, 0.25  # frames that a blink lasts at most, within this share of its depth from its deepest
+HALF = 0.5  # of the opening at rest, that a blink goes below
+LOW = 0.25  # of its depth: so near to its deepest it stays for a moment
+BRIEF, LONG = 0.22, 0.3  # seconds of that moment up to which it surely is a blink, and from which on it is none
+RATE = 30.0  # frames a second where times are not known
 LEAST_REST = 0.05  # opening beyond that, over eye width, of a driver that never opens its eyes
 MAX_OPENNESS = 1.6  # wider than any surprise; beyond it the driver's neutral was measured on half-closed eyes
 MEETING = 0.25  # of the opening, from below, is where lids meet: the lower one hardly moves in a blink
@@ -58,7 +61,9 @@ EYES = (
 )
 
 
-def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: Array | None = None) -> Float32:
+def retarget(
+    source: Floats, driving: Floats, mode: str = "relative", neutral: Array | None = None, times: Array | None = None
+) -> Float32:
     """Landmarks that put the driver's motion on the source's face.
 
     `source` (70, 2) and `driving` (T, 70, 2) may be in different pixel units. Returns (T, 70, 2) in the source's
@@ -66,7 +71,8 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
     as the driver moves from its neutral face; eyes that are closed in the source stay closed, having nothing to show.
     "absolute" returns the driving landmarks as they are, for a driver whose crop already shows the source's person.
     `neutral` (70, 2) is the driver's face at rest where it is known already, as in a live picture; by default it is
-    found among the driving frames.
+    found among the driving frames. `times` (T,) are those of the frames, in seconds, by which blinks are told from eyes
+    that look down; without them there are 30 a second.
 
     Raises S2DError for an unknown mode or a driver without a single complete face.
     """
@@ -82,7 +88,8 @@ def retarget(source: Floats, driving: Floats, mode: str = "relative", neutral: A
     shapes = geometry.apply(geometry.invert(heads), faces)  # each frame's face, in the pose of the neutral one
     to_source = geometry.similarity_fit(neutral[: layout.RIGHT_PUPIL], own[: layout.RIGHT_PUPIL])
     rest, shapes = geometry.apply(to_source, neutral), geometry.apply(to_source, shapes)
-    gaps = np.full(len(EYES), LIDS_CLOSED) if given else _closed_lids(rest, shapes)
+    times = np.arange(len(faces)) / RATE if times is None else times
+    gaps = np.full(len(EYES), LIDS_CLOSED) if given else _closed_lids(rest, shapes, times)
     moved = _moved_shape(own, rest, shapes, gaps)
     return geometry.apply(_conjugate(to_source, heads), moved).astype(np.float32)
 
@@ -171,29 +178,41 @@ def _openness(neutral: Array, shapes: Array, eye: _Eye, gap: float) -> Array:
     return np.clip((layout.aperture(shapes, eye.lids) / width - gap) / rest, 0.0, MAX_OPENNESS)
 
 
-def _closed_lids(neutral: Array, shapes: Array) -> Array:
+def _closed_lids(neutral: Array, shapes: Array, times: Array) -> Array:
     """What the eyes have open in their nearest blink, over their widths (2,): more than of bare eyes behind glasses.
 
-    A blink is brief and both eyes take part; who looks down has the lids as low for longer, and sees. Towards SHUT it
-    gives way to what bare eyes have. NaN is no blink.
+    A blink is brief and both eyes take part; who looks down has the lids as low for longer, and sees. Towards SHUT, and
+    from BRIEF to LONG, it gives way to what bare eyes have. A frame without lids is as its neighbours are.
     """
     faces = np.concatenate([neutral[None], shapes])
     rest, *openings = np.stack([layout.aperture(faces, eye.lids) / _width(neutral, eye) for eye in EYES], axis=-1)
-    together = np.mean(openings, axis=-1)
-    if not np.isfinite(together).any():
+    known = np.isfinite(openings).all(axis=-1)
+    if not known.any():
         return np.full(len(EYES), LIDS_CLOSED)
-    place = int(np.nanargmin(together))
-    low = together < together[place] + LOW * (float(np.mean(rest)) - together[place])
-    least = np.asarray(openings[place])
-    blink = _run_length(low, place) <= BRIEF and bool((least < rest / 2).all())
-    share = np.clip((SHUT - least) / FADE, 0, 1) * blink
+    seen = np.stack([np.interp(times, times[known], side[known]) for side in np.transpose(openings)], axis=-1)
+    lengths = np.diff(times, append=times[-1] + (np.median(np.diff(times)) if len(times) > 1 else 1 / RATE))
+    found = [_blink(seen[run], lengths[run], rest) for run in _runs((seen < HALF * rest).all(axis=-1))]
+    least, brief = min(found, key=lambda blink: (blink[1] == 0, blink[0].mean()), default=(rest, 0.0))
+    share = brief * np.clip((SHUT - least) / FADE, 0, 1)
     return np.asarray(LIDS_CLOSED + share * np.maximum(least - LIDS_CLOSED, 0))
 
 
-def _run_length(low: npt.NDArray[np.bool_], place: int) -> int:
-    """How many frames in a row are `low` (T,), around a place that is."""
-    before, after = low[:place][::-1], low[place:]
-    return sum(int(np.argmin(np.append(side, False))) for side in (before, after))
+def _blink(openings: Array, lengths: Array, rest: Array) -> tuple[Array, float]:
+    """The least openings (2,) of frames (T, 2) with low lids, and how brief they are: 1 as a blink, 0 as a look down.
+
+    `lengths` (T,) of the frames in seconds; `rest` (2,) what the eyes have open at rest.
+    """
+    together = openings.mean(axis=-1)
+    place = int(np.argmin(together))
+    low = together < together[place] + LOW * (float(rest.mean()) - together[place])
+    lasts = next(float(lengths[run].sum()) for run in _runs(low) if run.start <= place < run.stop)
+    return openings[place], float(np.clip((LONG - lasts) / (LONG - BRIEF), 0, 1))
+
+
+def _runs(chosen: npt.NDArray[np.bool_]) -> list[slice]:
+    """Where frames in a row are chosen (T,)."""
+    ends = np.flatnonzero(np.diff(chosen.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    return [slice(int(start), int(stop)) for start, stop in ends]
 
 
 def _in_eye(faces: Array, eye: _Eye, width: Array) -> Complex:

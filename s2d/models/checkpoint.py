@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from s2d.files import whole_file
 from s2d.landmarks import layout
 from s2d.models.animator import Animator, AnimatorConfig
 
+WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # of the last step of a run, and of its best validation
 FORMAT = 5  # of the header and the names of the weights
 HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
 CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
@@ -119,11 +120,11 @@ def read_people(path: str | Path) -> People | None:
     return load_with_origin(path)[1].people
 
 
-def no_file(path: Path) -> tuple[str, str]:
-    """Why a path that is no file cannot be loaded, and what to do."""
+def no_file(path: Path, wanted: Sequence[str] = (BEST, WEIGHTS)) -> tuple[str, str]:
+    """Why a path that is no file cannot be loaded, and what to do: give the first of the files `wanted` of a folder."""
     if path.is_dir():
-        best = next((name for name in ("best.safetensors", "model.safetensors") if (path / name).is_file()), "")
-        return "it is a folder", f"name a file in it{f', as {path / best}' if best else ''}"
+        best = next((name for pattern in wanted for name in sorted(path.glob(pattern))), None)
+        return "it is a folder", f"name a file in it{f', as {best}' if best else ''}"
     return "no such file", "check the path"
 
 

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from s2d.models.blocks import smoothstep
+from s2d.models.blocks import smoothstep, warp
 from s2d.models.eyes import PUPIL, Eyes, apart, lid_edges
 from s2d.models.lids import Lids
 
@@ -100,7 +99,7 @@ def _white(picture: Tensor, lids: Lids, turned: _Turned) -> list[Tensor]:
     shadow = 1 - SHADOW * torch.exp(-(lids.gap.v - lids.gap.upper).clamp(min=0) / SHADOW_WIDTH)
     light = shadow * (1 - DIM * (1 - from_corner / DIM_WIDTH).clamp(0, 1))
     each = zip(apart(turned.bare[..., None]), apart(light[:, None]), own, other, strict=True)
-    return [lit * torch.lerp(a, b, bare) for bare, lit, a, b in each]
+    return [lit * (a + bare * (b - a)) for bare, lit, a, b in each]
 
 
 def _sampled(picture: Tensor, eyes: Eyes, along: Tensor, across: Tensor) -> tuple[Tensor, ...]:
@@ -109,7 +108,7 @@ def _sampled(picture: Tensor, eyes: Eyes, along: Tensor, across: Tensor) -> tupl
     middle, reach = (upper + lower) / 2, CLEAR * (lower - upper).clamp(min=0) / 2
     across = torch.minimum(torch.maximum(across, middle - reach), middle + reach)
     at = apart(eyes.theirs.corner[:, None] + eyes.theirs.way(along, across)).transpose(0, 1)
-    return F.grid_sample(picture, at, padding_mode="border", align_corners=True).unbind(2)
+    return warp(picture, at).unbind(2)
 
 
 def _between_lids(lids: Lids) -> Tensor:

@@ -16,7 +16,7 @@ from s2d.models.box import Box, box_around
 LANDMARKS = ((*layout.EYES[0], layout.RIGHT_PUPIL), (*layout.EYES[1], layout.LEFT_PUPIL))
 UPPER, LOWER, PUPIL = (1, 2), (5, 4), 6  # of an eye's landmarks, lids from the first corner to the second
 LIDS = slice(layout.EYES[0][0], layout.EYES[1][-1] + 1)  # of a face's landmarks: one eye's after the other's
-LEAST = 0.1  # eye widths that an eye has to be open to be closed wholly: one that is shut in the source stays as it is
+LEAST = 0.1  # eye widths beyond `LIDS_CLOSED` that a source is open to be closed wholly: what is shut stays as it is
 CLOSED, OPEN = 0.05, 0.1  # aperture over eye width below which a lid hides the pupil, and from which it does not
 
 

@@ -76,10 +76,8 @@ def _inside(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
     """How far below the source's upper lip lies what is `depth` below the driver's; in the source's mouth widths.
 
     The same, as far as the teeth reach. Where the driver's `opening` is more than the source has `shown`, the rest is
-    stretched; below the opening it goes on as above, since the edge of a lip is a pixel wide.
+    stretched.
     """
     teeth = shown.clamp(min=0.0, max=TEETH_HEIGHT)
-    end = torch.maximum(opening, teeth)
     rest = ((shown - teeth) / (opening - teeth).clamp(min=1e-6)).clamp(0, 1)
-    within = torch.minimum(depth, end)
-    return torch.minimum(within, teeth) + (within - teeth).clamp(min=0) * rest + (depth - within)
+    return torch.minimum(depth, teeth) + (depth - teeth).clamp(min=0) * rest

@@ -68,7 +68,7 @@ class OnnxAnimator:
         path = Path(path)
         asked = f"cannot load an animator from {path}"
         if not path.is_file():
-            raise S2DError(asked, *no_file(path))
+            raise S2DError(asked, *no_file(path, ["*.onnx"]))
         model = _parsed(path.read_bytes(), asked)
         content = _header(asked, {entry.key: entry.value for entry in model.metadata_props})
         threads = torch.get_num_threads()

@@ -204,11 +204,21 @@ class ValidationLines(pl.Callback):
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         self._announce = announce
-        self._began, self._first = time.monotonic(), 0
+        self._waited, self._batches = 0.0, 0
+        self._since: float | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Steps are timed from here on."""
-        self._began, self._first = time.monotonic(), trainer.global_step
+    def on_train_batch_start(self, *_: Any) -> None:  # noqa: ANN401
+        """Validation may lie between two batches, and is no part of a step."""
+        self._since = self._since or time.monotonic()
+
+    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401
+        """The next batch is loaded from here on."""
+        now = time.monotonic()
+        self._waited, self._batches, self._since = self._waited + now - (self._since or now), self._batches + 1, now
+
+    def on_validation_start(self, *_: Any) -> None:  # noqa: ANN401
+        """The clock stands."""
+        self._since = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say it."""
@@ -216,8 +226,8 @@ class ValidationLines(pl.Callback):
             return
         mine, prior = (float(trainer.callback_metrics.get(name, math.nan)) for name in ("val_l1", "val_l1_prior"))
         line = f"step {trainer.global_step}: validation L1 {mine:.4f}, of the untrained prior {prior:.4f}"
-        if steps := trainer.global_step - self._first:
-            line += f"; {(time.monotonic() - self._began) / steps:.2f} s a step"
+        if self._batches:
+            line += f"; {self._waited / self._batches:.2f} s a step"
         self._announce(line)
 
 

@@ -39,7 +39,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """All that a training checkpoint holds, on the CPU. Raises S2DError when it is missing, damaged or no such file."""
     asked = f"cannot resume from {path}"
     if not path.is_file():
-        if path.name == LAST and (path.parents[1] / CONFIG).is_file():
+        if path.name == LAST and (path.parent.parent / CONFIG).is_file():
             raise S2DError(asked, "the run ended before its first checkpoint", "start it again, without --resume")
         raise S2DError(asked, "no such file", "give --out the folder of a run, or a .ckpt to --resume")
     foreign = S2DError(asked, "it is no training checkpoint, or a damaged one", "give a .ckpt of s2d train")

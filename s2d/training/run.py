@@ -20,7 +20,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from s2d.errors import S2DError
 from s2d.memory import keep_freed
-from s2d.models.checkpoint import People, load_with_origin, save_animator
+from s2d.models.checkpoint import BEST, WEIGHTS, People, load_with_origin, save_animator
 from s2d.training import packaged_configs
 from s2d.training.callbacks import BarCallback, BestWeights, ExamplesCallback, LastCheckpoint, ValidationLines
 from s2d.training.checkpoints import CONFIG, FOLDER, LAST, WholeCheckpointIO, read_checkpoint
@@ -30,7 +30,6 @@ from s2d.training.module import START, AnimatorModule
 from s2d.training.precision import usable_precision
 
 FIGURES = ("val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior")
-WEIGHTS, BEST = "model.safetensors", "best.safetensors"
 KINDS = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'str'>": "text"}  # of options
 # what an animator may know of those that it was validated on
 HELD_OUT, OTHER_FRAMES, PERHAPS = "held-out identities", "people it knows, in frames it does not", "people it may know"

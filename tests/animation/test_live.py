@@ -85,3 +85,9 @@ def test_without_a_camera_or_a_window_one_line_says_what_to_do(
     monkeypatch.setattr("s2d.animation.live.cv2.currentUIFramework", lambda: "")
     assert main([*source, "--driving", str(folder / "clip.mp4")]) == 1
     assert capfd.readouterr().err.endswith("built without windows; write a file with --out\n")
+
+
+def test_a_live_preview_is_driven_by_pictures(folder: Path, tmp_path: Path):
+    (tmp_path / "points.csv").touch()
+    with pytest.raises(S2DError, match="a live preview needs pictures; give it to s2d animate"):
+        live(folder / "photo.png", driving=tmp_path / "points.csv", out=tmp_path / "out.mp4")

@@ -141,6 +141,7 @@ def test_help_imports_no_command_and_nothing_heavy():
             "arguments are required: --source (--sorce: did you mean --source?); ",
         ),
         (["animate", "--source", "a.jpg", "--out", "c.mp4"], "are required: --driving; "),
+        (["train", "--data.size", "64"], "arguments are required: data.path; "),
         (["--versoin"], "s2d: wrong usage: unrecognized arguments: --versoin (--versoin: did you mean --version?); "),
     ],
 )

@@ -78,10 +78,64 @@ def test_blinks_that_a_detector_sees_half_of_close_the_eyes(least: float, share:
     np.testing.assert_allclose(opening, share, atol=0.02)
 
 
-def test_eyes_that_look_down_stay_open():
-    """Lids are as low, but for longer than a blink."""
-    opening = eyes_open(retarget(wide_face(), blinking(0.13, 8))[-1], wide_face())
-    np.testing.assert_allclose(opening, (0.13 - LIDS_CLOSED) / (10 / 32 - LIDS_CLOSED), atol=0.02)
+SEEN = (0.13 - LIDS_CLOSED) / (10 / 32 - LIDS_CLOSED)  # of eyes that are .13 open and not known to be shut
+
+
+def with_lids(*openings: float) -> Floats:
+    """Eyes open .31 of their width for most of the time, and in between as asked, frame by frame."""
+    driving = np.concatenate([resting()] * 6)
+    start = len(driving) // 2
+    for place, opening in enumerate(openings, start):
+        driving[place] = lowered(face(), opening * 32) if np.isfinite(opening) else np.nan
+    return driving
+
+
+def middle_open(*openings: float, rate: float = 30.0) -> Array:
+    """How far the lids of the frame of the first of them are open (2,)."""
+    driving = with_lids(*openings)
+    moved = retarget(wide_face(), driving, times=np.arange(len(driving)) / rate)
+    return eyes_open(moved[len(driving) // 2], wide_face())
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "opening"),
+    [
+        (6, 30.0, 0.0),
+        (8, 30.0, 0.58 * SEEN),
+        (9, 30.0, SEEN),
+        (12, 60.0, 0.0),
+        (20, 60.0, SEEN),
+        (2, 12.0, 0.0),
+        (4, 12.0, SEEN),
+    ],
+)
+def test_eyes_that_look_down_stay_open(frames: int, rate: float, opening: float):
+    """Lids are as low, but for longer than a blink, whatever the frame rate."""
+    np.testing.assert_allclose(middle_open(*[0.13] * frames, rate=rate), opening, atol=0.03)
+
+
+def test_without_times_there_are_thirty_frames_a_second():
+    driving = with_lids(*[0.13] * 9)
+    opening = eyes_open(retarget(wide_face(), driving)[len(driving) // 2], wide_face())
+    np.testing.assert_allclose(opening, SEEN, atol=0.02)
+
+
+def test_a_blink_is_found_beside_eyes_that_look_down_lower():
+    down = [0.12] * 10
+    np.testing.assert_allclose(middle_open(0.13, 0.13, 0.3, 0.3, *down), 0, atol=0.03)
+
+
+def test_a_frame_without_lids_does_not_end_a_look_down():
+    opening = middle_open(*[0.13] * 5, np.nan, *[0.13] * 5)
+    np.testing.assert_allclose(opening, SEEN, atol=0.02)
+
+
+def test_one_eye_that_is_low_for_a_moment_is_no_blink_behind_glasses():
+    driving = with_lids(0.13, 0.13)
+    place, lids = len(driving) // 2, [place for pair in layout.LEFT_LIDS for place in pair]
+    driving[place : place + 2, lids] = face()[lids]
+    opening = eyes_open(retarget(wide_face(), driving)[place], wide_face())
+    np.testing.assert_allclose(opening, [SEEN, 1], atol=0.03)
 
 
 def test_eyes_that_are_hardly_open_do_not_blink_when_they_tremble():

@@ -16,6 +16,7 @@ from s2d.models.checkpoint import (
     People,
     load_animator,
     load_with_origin,
+    no_file,
     read_people,
     save_animator,
 )
@@ -244,3 +245,12 @@ def test_where_nothing_can_be_written(model, tmp_path):
         save_animator(blocked / "model.safetensors", model)
     with pytest.raises(S2DError, match=r"ends in \.safetensors"):
         save_animator(tmp_path / "model.ckpt", model)
+
+
+def test_the_file_to_give_instead_of_a_folder(tmp_path):
+    assert no_file(tmp_path / "none") == ("no such file", "check the path")
+    assert no_file(tmp_path) == ("it is a folder", "name a file in it")
+    for name in ("model.onnx", "model.safetensors", "best.safetensors"):
+        (tmp_path / name).touch()
+    assert no_file(tmp_path)[1] == f"name a file in it, as {tmp_path / 'best.safetensors'}"
+    assert no_file(tmp_path, ["*.onnx"])[1] == f"name a file in it, as {tmp_path / 'model.onnx'}"

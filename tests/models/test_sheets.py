@@ -9,7 +9,9 @@ from torch import Tensor
 from s2d.models import sheets
 from s2d.models.blocks import identity_grid
 from s2d.models.box import Box
+from s2d.models.prior import prior_warp
 from tests.models.conftest import eyes_of, jaw_dropped, lids_closed, turned
+from tests.models.test_eyeball import WHITE, along_the_eye, drawn_eyes, looking, wide_eyes
 
 SIZE = 192
 
@@ -53,3 +55,30 @@ def test_boxes_change_nothing(face: Tensor, story: str, tall: float, monkeypatch
     moves = story != "nobody"
     assert (motion.abs().max() > 0.01) == moves
     assert (not torch.equal(drawn, image)) == moves
+
+
+def test_whites_are_drawn_where_the_eye_looks_away_from(face: Tensor):
+    """Between lids that are open, in a picture of any size, and not at all where lids count nowhere."""
+    source = looking(wide_eyes(face), 0.68)
+    picture = drawn_eyes(source)
+    grid, skin = identity_grid(*picture.shape[-2:], face), torch.ones(1, 3)
+
+    def drawn(driving: Tensor, share: float) -> Tensor:
+        worked_out = sheets.Sheets.on(grid, source, driving, eyes_of(source, driving).seen())
+        shares = torch.full((1, 1, *picture.shape[-2:]), share)
+        return worked_out.draw(torch.zeros_like(picture), picture, skin, shares)[0, 0]
+
+    aside = looking(source, 0.4)
+    for side in (0, 1):
+        assert 0.9 * WHITE < along_the_eye(drawn(aside, 1.0), aside, side, 0.72) < WHITE
+        assert along_the_eye(drawn(aside, 1.0), aside, side, 0.2) == 0
+    assert drawn(aside, 0.0).abs().max() == 0
+    assert drawn(lids_closed(aside, 0.1), 1.0).max() < 0.02
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_pictures_of_any_precision_are_drawn_on(face: Tensor, dtype: torch.dtype):
+    driving = jaw_dropped(lids_closed(face, 0.3))
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    drawn = prior_warp(picture.to(dtype), face, driving)
+    torch.testing.assert_close(drawn.float(), prior_warp(picture, face, driving), atol=0.02, rtol=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,15 +100,26 @@ def test_a_log_has_a_line_for_every_validation(monkeypatch: pytest.MonkeyPatch, 
         is_global_zero=True,
         callback_metrics={"val_l1": 0.02, "val_l1_prior": 0.025},
     )
-    lines.on_train_start(trainer, SimpleNamespace())
+    clock = iter((10.0, 12.0, 15.0, 100.0, 101.0))  # a batch of 2 s, one of 3; a validation; one of 1
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    lines.on_validation_start(trainer)
     lines.on_validation_end(trainer, SimpleNamespace())
+    lines.on_train_batch_start(trainer)
+    lines.on_train_batch_end(trainer)
+    lines.on_train_batch_start(trainer)
+    lines.on_train_batch_end(trainer)
+    lines.on_validation_start(trainer)
     trainer.global_step = 150
+    lines.on_validation_end(trainer, SimpleNamespace())
+    lines.on_train_batch_start(trainer)
+    lines.on_train_batch_end(trainer)
     lines.on_validation_end(trainer, SimpleNamespace())
     if watched:
         assert said == []
         return
     assert said[0] == "step 100: validation L1 0.0200, of the untrained prior 0.0250"
-    assert said[1].startswith("step 150: validation L1 0.0200, of the untrained prior 0.0250; 0.00 s a step")
+    assert said[1] == "step 150: validation L1 0.0200, of the untrained prior 0.0250; 2.50 s a step"
+    assert said[2].endswith("; 2.00 s a step")
 
 
 def test_checkpoints_need_a_distance():

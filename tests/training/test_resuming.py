@@ -153,3 +153,19 @@ def test_a_checkpoint_of_another_version_is_not_resumed(data: Path, config: Path
     with pytest.raises(S2DError, match="cannot resume from the checkpoint: it was written by another version of s2d"):
         train([f"--data.path={data}"], config, Run(tmp_path / "run", resume=tmp_path / "old.ckpt"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_name_without_a_folder_is_no_checkpoint_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(S2DError, match=r"cannot resume from last.ckpt: no such file"):
+        read_checkpoint(Path("last.ckpt"))
+
+
+def test_a_run_that_has_had_its_steps_says_so(data: Path, config: Path, tmp_path: Path):
+    said: list[str] = []
+    train([f"--data.path={data}", "--trainer.max_steps=2"], config, Run(tmp_path))
+    again = Run(tmp_path, resume=find_checkpoint(tmp_path, ""), announce=said.append)
+    for steps, told in ((2, True), (1, True), (3, False)):
+        said.clear()
+        train([f"--trainer.max_steps={steps}"], tmp_path / "config.yaml", again)
+        assert any("it has had 2 steps: nothing is left to train" in line for line in said) == told
