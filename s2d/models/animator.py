@@ -21,7 +21,7 @@ from s2d.models.candidates import COUNT
 from s2d.models.generator import FOLD, Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
 from s2d.models.interior import skin_colour
-from s2d.models.prior import blend, motion_prior, sheet_share
+from s2d.models.prior import blend, blinks_win, motion_prior, sheet_share
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ class Animator(nn.Module):
         update = self._motion_update(encoded, prior.displacement, prior_masks, heatmaps)
         logits, residual = (resize(field, size, size) for field in (update.logits, update.residual))
         masks = (prior.logits + logits * self.config.masks).softmax(dim=1)
+        masks = blinks_win(masks, prior.sheets.closing())
         residual = residual.permute(0, 2, 3, 1) * self.config.residual
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
         sheets = sheet_share(masks) * self.config.prior

@@ -75,6 +75,16 @@ def lid_motion(lids: Lids) -> Tensor:
     return apart(way).sum(0)
 
 
+def closing(lids: Lids) -> Tensor:
+    """How much of a blink there is at each place, (B, N) from 0 to 1: nothing at rest and away from eyes."""
+    eyes, v = lids.eyes, lids.gap.v
+    across = torch.maximum(lids.upper_end - v, v - lids.lower_end).clamp(min=0)
+    along = torch.maximum(-lids.u, lids.u - 1).clamp(min=0)
+    near = smoothstep(1 - across / REACH) * smoothstep(1 - along / BEYOND)
+    right, left = apart(torch.where(eyes.known[:, None], lids.closed * near, 0.0))
+    return torch.maximum(right, left)
+
+
 def lashes_leave(lids: Lids) -> Tensor:
     """Share of light (B, N) that is left along upper lids that have closed: the skin brings no lashes with it."""
     within = smoothstep(lids.u * (1 - lids.u) / 0.1)

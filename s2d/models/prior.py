@@ -24,6 +24,7 @@ from s2d.models.sheets import Sheets
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
 FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
 PART_SHARE = 0.01  # of the head's probability that a part's own similarity starts with at the part
+LIDLESS = (c.HEAD_SIMILARITY, c.RIGHT_EYE, c.LEFT_EYE, c.MOUTH)  # candidates of the face that lids have no part in
 NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits keep a way back open
 BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
@@ -47,7 +48,7 @@ class Prior(NamedTuple):
     @property
     def masks(self) -> Tensor:
         """(B, K, h, w) probabilities of the candidates; they sum to 1."""
-        return self.logits.softmax(dim=1)
+        return blinks_win(self.logits.softmax(dim=1), self.sheets.closing())
 
 
 def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, width: int) -> Prior:
@@ -76,6 +77,17 @@ def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) ->
 def sheet_share(masks: Tensor) -> Tensor:
     """How much lids and lips count, by masks (B, K, h, w) of the candidates that have them: (B, 1, h, w)."""
     return masks[:, [c.HEAD, c.SKULL]].sum(1, keepdim=True)
+
+
+def blinks_win(masks: Tensor, closing: Tensor) -> Tensor:
+    """Masks (B, K, h, w) whose motions without lids give way to the head's as far as eyes close, (B, 1, h, w).
+
+    The mean of a lid that comes down and of an eye that is squeezed as a whole is an eye that stays half open.
+    """
+    taken = closing * masks[:, list(LIDLESS)].sum(1, keepdim=True)
+    shares = [mask * (1 - closing[:, 0]) if k in LIDLESS else mask for k, mask in enumerate(masks.unbind(1))]
+    shares[c.HEAD] = shares[c.HEAD] + taken[:, 0]
+    return torch.stack(shares, dim=1)
 
 
 def blend(displacement: Tensor, masks: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from s2d.models.box import Box, box_around
 from s2d.models.eyeball import draw_white
 from s2d.models.eyes import Eyes, box_around_eyes
 from s2d.models.interior import draw_interior
-from s2d.models.lids import FARTHEST, REACH, Lids, lashes_leave, lid_motion
+from s2d.models.lids import FARTHEST, REACH, Lids, closing, lashes_leave, lid_motion
 from s2d.models.lips import REACH_ASIDE, lip_motion
 from s2d.models.mouth import OUTER
 
@@ -44,6 +44,11 @@ class Sheets(NamedTuple):
         lids = lid_motion(self.lids).reshape(head.shape[0], *self.eyes.cut(self.grid).shape)
         lips = lip_motion(self.source, self.driving, self.mouth.cut(head), self.mouth.cut(self.grid))
         return self.eyes.put_back(lids, height, width) + self.mouth.put_back(lips, height, width)
+
+    def closing(self) -> Tensor:
+        """How much of a blink there is at each node: (B, 1, h, w), 0 to 1."""
+        shape = self.source.shape[0], *self.eyes.cut(self.grid).shape[:2], 1
+        return self.eyes.put_back(closing(self.lids).reshape(shape), *self.grid.shape[:2]).permute(0, 3, 1, 2)
 
     def draw(self, image: Tensor, picture: Tensor, skin: Tensor, share: Tensor) -> Tensor:
         """The source `picture` moved, `image` (B, 3, h, w), with lashes, whites of eyes and the inside of the mouth.
