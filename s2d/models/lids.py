@@ -78,11 +78,10 @@ def lid_motion(lids: Lids) -> Tensor:
 def closing(lids: Lids) -> Tensor:
     """How much of a blink there is at each place, (B, N) from 0 to 1: nothing at rest and away from eyes."""
     eyes, v = lids.eyes, lids.gap.v
-    across = torch.maximum(lids.upper_end - v, v - lids.lower_end).clamp(min=0)
-    along = torch.maximum(-lids.u, lids.u - 1).clamp(min=0)
+    across = (lids.upper_end - v).clamp(min=0) + (v - lids.lower_end).clamp(min=0)
+    along = (-lids.u).clamp(min=0) + (lids.u - 1).clamp(min=0)
     near = smoothstep(1 - across / REACH) * smoothstep(1 - along / BEYOND)
-    right, left = apart(torch.where(eyes.known[:, None], lids.closed * near, 0.0))
-    return torch.maximum(right, left)
+    return apart(torch.where(eyes.known[:, None], lids.closed * near, 0.0)).amax(0)
 
 
 def lashes_leave(lids: Lids) -> Tensor:
