@@ -176,7 +176,7 @@ class Animator(nn.Module):
         update = self._motion_update(encoded, prior.displacement, prior_masks, heatmaps)
         logits, residual = (resize(field, size, size) for field in (update.logits, update.residual))
         masks = (prior.logits + logits * self.config.masks).softmax(dim=1)
-        masks = blinks_win(masks, prior.sheets.closing())
+        masks = blinks_win(masks, prior.closing)
         residual = residual.permute(0, 2, 3, 1) * self.config.residual
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
         sheets = sheet_share(masks) * self.config.prior

@@ -66,6 +66,8 @@ class Candidates(NamedTuple):
     """The lids and lips."""
     slide: Tensor
     """(B, h, w, 2) what these add, to the candidates head and skull."""
+    closing: Tensor
+    """(B, 1, h, w) how much of a blink there is, 0 to 1."""
     similarity: Tensor
     """(B, 2, 3) from the driving face to the source face."""
     pupils: Tensor
@@ -85,11 +87,14 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     awake, seen = with_open_lids(driving, eyes), eyes.seen()
     head, skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
     sheets = Sheets.on(grid, source, driving, seen)
-    slide = sheets.motion(head)
+    slide, closing = (
+        sheets.motion(head),
+        sheets.closing(),
+    )  # later, torch.export would not know that boxes are no less than 0
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
     pupils, holds = pupil_motion(driving, seen, similarity, grid, rigid, head + slide)
     moving = [torch.zeros_like(rigid), rigid, head + slide, skull + slide, *parts, *pupils]
-    return Candidates(torch.stack(moving, dim=1), head, sheets, slide, similarity, holds)
+    return Candidates(torch.stack(moving, dim=1), head, sheets, slide, closing, similarity, holds)
 
 
 def landmark_motion(

@@ -77,10 +77,10 @@ def lid_motion(lids: Lids) -> Tensor:
 
 def closing(lids: Lids) -> Tensor:
     """How much of a blink there is at each place, (B, N) from 0 to 1: nothing at rest and away from eyes."""
-    eyes, v = lids.eyes, lids.gap.v
-    across = (lids.upper_end - v).clamp(min=0) + (v - lids.lower_end).clamp(min=0)
+    eyes, (v, upper, lower) = lids.eyes, lids.gap
+    across = (upper - v).clamp(min=0) + (v - lower).clamp(min=0)
     along = (-lids.u).clamp(min=0) + (lids.u - 1).clamp(min=0)
-    near = smoothstep(1 - across / REACH) * smoothstep(1 - along / BEYOND)
+    near = smoothstep(1 - across / (2 * REACH)) * smoothstep(1 - along / BEYOND)
     return apart(torch.where(eyes.known[:, None], lids.closed * near, 0.0)).amax(0)
 
 

@@ -44,11 +44,13 @@ class Prior(NamedTuple):
     """The lids and lips."""
     slide: Tensor
     """(B, h, w, 2) what these add to the candidates head and skull."""
+    closing: Tensor
+    """(B, 1, h, w) how much of a blink there is, 0 to 1."""
 
     @property
     def masks(self) -> Tensor:
         """(B, K, h, w) probabilities of the candidates; they sum to 1."""
-        return blinks_win(self.logits.softmax(dim=1), self.sheets.closing())
+        return blinks_win(self.logits.softmax(dim=1), self.closing)
 
 
 def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, width: int) -> Prior:
@@ -61,7 +63,7 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
         moving = c.candidate_displacements(source, driving, height, width)
         head = head_probability(driving, moving.similarity, height, width)
         logits = _probabilities(driving, head, moving.pupils).log()
-        return Prior(moving.displacement, logits, moving.head, moving.sheets, moving.slide)
+        return Prior(moving.displacement, logits, moving.head, moving.sheets, moving.slide, moving.closing)
 
 
 def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:

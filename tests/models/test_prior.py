@@ -280,7 +280,7 @@ def test_a_blink_wins_over_motions_without_lids(face, motions):
     """Whatever was learnt: a mean of lids and of an eye that is squeezed leaves it half open."""
     learnt = torch.full((1, c.COUNT, SIZE, SIZE), 1 / c.COUNT)
     for driving, closed in ((face, 0.0), (motions["closed eyes"](face), 1.0)):
-        closing = p.motion_prior(face, driving, SIZE, SIZE).sheets.closing()
+        closing = p.motion_prior(face, driving, SIZE, SIZE).closing
         masks = p.blinks_win(learnt, closing)
         torch.testing.assert_close(masks.sum(1), torch.ones(1, SIZE, SIZE))
         at = sampled(masks[:, [c.HEAD, c.RIGHT_EYE, c.SKULL]].permute(0, 2, 3, 1)[..., [0, 1]], face[:, 68:69])[0, 0]
@@ -294,4 +294,4 @@ def test_nothing_gives_way_in_eyes_that_are_not_known_or_do_not_close(face, moti
     unknown = motions["closed eyes"](face)
     unknown[:, 36:48] = torch.nan
     for driving in (face, unknown, motions["a shift"](face)):
-        assert p.motion_prior(face, driving, SIZE, SIZE).sheets.closing().max() < 1e-3
+        assert p.motion_prior(face, driving, SIZE, SIZE).closing.max() < 1e-3
