@@ -87,10 +87,8 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     awake, seen = with_open_lids(driving, eyes), eyes.seen()
     head, skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
     sheets = Sheets.on(grid, source, driving, seen)
-    slide, closing = (
-        sheets.motion(head),
-        sheets.closing(),
-    )  # later, torch.export would not know that boxes are no less than 0
+    # both here: later, torch.export no longer knows that no box is smaller than nothing
+    slide, closing = sheets.motion(head), sheets.closing()
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
     pupils, holds = pupil_motion(driving, seen, similarity, grid, rigid, head + slide)
     moving = [torch.zeros_like(rigid), rigid, head + slide, skull + slide, *parts, *pupils]

@@ -80,7 +80,7 @@ def closing(lids: Lids) -> Tensor:
     eyes, (v, upper, lower) = lids.eyes, lids.gap
     across = (upper - v).clamp(min=0) + (v - lower).clamp(min=0)
     along = (-lids.u).clamp(min=0) + (lids.u - 1).clamp(min=0)
-    near = smoothstep(1 - across / (2 * REACH)) * smoothstep(1 - along / BEYOND)
+    near = smoothstep(2 - across / REACH) * smoothstep(1 - along / BEYOND)
     return apart(torch.where(eyes.known[:, None], lids.closed * near, 0.0)).amax(0)
 
 
