@@ -16,7 +16,7 @@ KEPT = 1 << 30  # bytes free at the heap's end from which on it gives them back
 def keep_freed() -> bool:
     """Keep up to KEPT bytes of freed memory for what comes next; whether that could be had: elsewhere nothing changes.
 
-    It holds for the whole process, whose peak of memory it does not raise.
+    It holds for the whole process.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -20,7 +20,7 @@ from s2d.models.prior import signed_distance
 EYES: tuple[tuple[int, ...], ...] = layout.EYES
 MOUTH: tuple[tuple[int, ...], ...] = (layout.PARTS["outer_lips"],)
 MASK_EPSILON = 1e-6
-REGION_GRID = 64  # nodes per side where distances are measured: finer ones cost a tenth of a step at 128 pixels
+REGION_GRID = 64  # nodes per side where distances are measured: finer ones cost a twentieth of a step at 128 pixels
 
 
 def multiscale_l1(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:

@@ -28,7 +28,7 @@ class LossWeights:
     perceptual: float = 1.0
     """Perceptual distance of the result."""
     perceptual_every: int = 2
-    """Of so many pictures of a batch one is compared perceptually, the first ones: it costs half of animating them."""
+    """Of so many pictures of a batch one is compared perceptually, the first ones: all would cost a sixth of a step."""
     eyes: float = 1.0
     """L1 around the driving eyes, which are a hundredth of the picture."""
     mouth: float = 1.0
