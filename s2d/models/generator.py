@@ -2,7 +2,7 @@
 
 It works at half of the picture's resolution and below: four pixels are one place with four times the channels (Shi et
 al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN", section 3.2). At full
-resolution a step took nearly half as long again; the picture as a whole gained nothing by it, lids of 64 pixels did.
+resolution a step took about a third as long again; the picture as a whole gained nothing by it, lids of 64 pixels did.
 """
 
 from __future__ import annotations
