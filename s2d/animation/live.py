@@ -1,7 +1,7 @@
 """A live preview: every frame of a camera, or of a file in its place, detected, aligned, animated and shown at once.
 
 While threads paint a frame, the next is already detected. For the first second the driver's face at rest is learnt and
-the photo stays as it is; then the motion is blended in.
+the photo stays as it is; then the motion is blended in. So it is again with a face that comes after the first was lost.
 """
 
 from __future__ import annotations
@@ -96,13 +96,18 @@ def live(
 
 
 class LiveFace:
-    """The largest face of the frames so far: aligned without delay, its rest taken from the first second."""
+    """The largest face of the frames: aligned without delay, its rest taken from the first second that it is there."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector, self._aligner = for_shot(detector), OnlineAligner(lag=0)
+        self._seen = -np.inf
+        self._forget()
+
+    def _forget(self) -> None:
+        """The next face may be another person's, so nothing of the last one counts, least of all its rest."""
+        self._aligner.reset()
         self._first: list[Float32] = []
         self._neutral: Array | None = None
-        self._seen = -np.inf
         self._started = self._known = -np.inf  # when its rest began to be learnt, and was known
 
     def detect(self, frame: Image) -> Float32:
@@ -114,7 +119,7 @@ class LiveFace:
         """Aligned landmarks, or None where no face is being followed."""
         if np.isfinite(raw).any():
             if moment - self._seen > LOST_SECONDS:
-                self._aligner.reset()
+                self._forget()
             self._seen = moment
         elif moment - self._seen > LOST_SECONDS:
             return None

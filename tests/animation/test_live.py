@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from s2d.animation.live import BLEND_SECONDS, NEUTRAL_SECONDS, LiveResult, live
+from s2d.animation.live import BLEND_SECONDS, LOST_SECONDS, NEUTRAL_SECONDS, LiveFace, LiveResult, live
 from s2d.cli import main
 from s2d.errors import S2DError, UsageError
+from s2d.geometry import Float32
 from s2d.images import write_image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic import make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
 from s2d.video import VideoReader, VideoWriter
+from tests.landmarks.drawn_face import face, wide_face
 
 FRAMES = 60
 
@@ -60,6 +63,27 @@ def test_the_photo_stands_still_until_the_rest_is_known_and_then_starts_without_
     later = change[times[1:] > NEUTRAL_SECONDS + BLEND_SECONDS]
     assert later.max() > 2
     assert change.max() <= 1.5 * later.max()
+
+
+@pytest.mark.parametrize("gap", [0.8 * LOST_SECONDS, 1.5 * LOST_SECONDS])
+def test_after_a_loss_that_was_long_the_next_face_has_a_rest_of_its_own(gap: float):
+    """Somebody of another shape comes at once, or later: only then the photo stands still until it is known, too."""
+    frame, one, other = np.zeros((400, 400, 3), np.uint8), face().astype(np.float32), wide_face().astype(np.float32)
+    source, live_face = one + 5, LiveFace(SimpleNamespace())  # type: ignore[arg-type]  # detections are given here
+
+    def shown(points: Float32, begin: float, seconds: float) -> list[Float32]:
+        moments = np.arange(begin, begin + seconds, 0.1)
+        aligned = [(live_face.align(frame, points, moment), moment) for moment in moments]
+        return [live_face.retarget(source, found, moment) for found, moment in aligned if found is not None]
+
+    first = shown(one, 0.0, NEUTRAL_SECONDS + BLEND_SECONDS + 0.2)
+    np.testing.assert_allclose(first[-1], source, atol=0.01)
+    later = shown(other, NEUTRAL_SECONDS + BLEND_SECONDS + 0.1 + gap, NEUTRAL_SECONDS + BLEND_SECONDS + 0.3)
+    moved = abs(np.stack(later) - source).max(axis=(1, 2))
+    if gap > LOST_SECONDS:
+        assert moved.max() < 0.1
+    else:
+        assert moved[-1] > 1
 
 
 def test_a_driver_without_a_face_is_told_and_leaves_nothing(folder: Path):
