@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from s2d import geometry, progress
 from s2d.animation.advice import advice
@@ -21,10 +21,10 @@ from s2d.files import check_writable
 from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.draw import draw_landmarks
-from s2d.landmarks.retarget import retarget
+from s2d.landmarks.retarget import check_mode, retarget
 from s2d.models.runtime import load_runtime
 from s2d.video import VideoWriter
-from s2d.video.writer import CLOCK
+from s2d.video.writer import later
 
 DETECTORS = {"mesh": 2}  # instances that share the driver's frames; others take all cores or much memory each
 MIN_SIZE, MAX_SIZE = 64, 2048
@@ -86,10 +86,11 @@ def animate(
     default the face's own, at most 2048. A driving video's sound is kept unless `audio` is False. The folder of `out`
     is made if it is missing.
 
-    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an `fps` or `track` that `driving`
-    has no use for, or `side_by_side` and `paste_back` together; S2DError for unreadable input, no such face or track,
-    no checkpoint, or an `out` that cannot be written, which is found out before the driver is read.
+    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an unknown `mode`, an `fps` or `track`
+    that `driving` has no use for, or `side_by_side` and `paste_back` together; S2DError for unreadable input, no such
+    face or track, no checkpoint, or an `out` that cannot be written, which is found out before the driver is read.
     """
+    check_mode(mode)
     _check(size, out, face)
     if side_by_side and paste_back:
         raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
@@ -103,7 +104,8 @@ def animate(
     pictures, height, width = _laid_out(moving, driver, results, side_by_side, paste_back)
     sound = driver.sound() if audio else None
     with VideoWriter(out, width, height, driver.fps, synthetic=True, sound=sound) as writer:
-        for picture, time in zip(pictures, _ticking(driver.times), strict=True):
+        times = accumulate((driver.times - driver.times[0]).tolist(), later)
+        for picture, time in zip(pictures, times, strict=True):
             writer.write(picture, time)
     return Animation(
         out=Path(out),
@@ -126,18 +128,6 @@ def _check(size: int | None, out: str | Path, face: int) -> None:
         raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
-
-
-def _ticking(times: npt.NDArray[np.float64]) -> list[float]:
-    """Ascending seconds, counted from the first, on the writer's clock: what falls on one tick goes on to the next.
-
-    >>> [round(second * CLOCK) for second in _ticking(np.array([2.0, 2.0, 2.000001, 2.5]))]
-    [0, 1, 2, 45000]
-    """
-    count = np.arange(len(times))
-    ticks = np.rint((times - times[0]) * CLOCK).astype(np.int64)
-    ascending = np.maximum.accumulate(ticks - count) + count
-    return [tick / CLOCK for tick in ascending.tolist()]
 
 
 def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:

@@ -34,6 +34,7 @@ from s2d.landmarks.online import OnlineAligner
 from s2d.landmarks.retarget import retarget
 from s2d.models.runtime import load_runtime, workers
 from s2d.video import VideoReader, VideoWriter
+from s2d.video.writer import later
 
 NEUTRAL_SECONDS = 1.0  # the driver's face at rest is looked for in so much: a blink in it does no harm
 BLEND_SECONDS = 0.4  # from the photo as it is to the driver's motion
@@ -168,11 +169,15 @@ class _File:
     def __init__(self, writer: VideoWriter) -> None:
         self._writer = writer
         self._start: float | None = None
+        self._last = 0.0
 
     def show(self, picture: Image, moment: float) -> bool:
         """Always True: a file has no keys."""
-        self._start = moment if self._start is None else self._start
-        self._writer.write(picture, moment - self._start)
+        if self._start is None:
+            self._start = moment
+        else:  # a driver's clock may be finer than the writer's
+            self._last = later(self._last, moment - self._start)
+        self._writer.write(picture, self._last)
         return True
 
 

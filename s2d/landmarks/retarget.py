@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2d import geometry
-from s2d.errors import S2DError
+from s2d.errors import UsageError
 from s2d.geometry import Array, Float32, Floats
 from s2d.landmarks import layout
 from s2d.landmarks.neutral import neutral_face, to_pose
@@ -61,6 +61,12 @@ EYES = (
 )
 
 
+def check_mode(mode: str) -> None:
+    """Raises UsageError for an unknown mode of `retarget`."""
+    if mode not in MODES:
+        raise UsageError(f"retargeting mode {mode!r}", "there is no such mode", f"choose one of {', '.join(MODES)}")
+
+
 def retarget(
     source: Floats, driving: Floats, mode: str = "relative", neutral: Array | None = None, times: Array | None = None
 ) -> Float32:
@@ -74,10 +80,9 @@ def retarget(
     found among the driving frames. `times` (T,) are those of the frames, in seconds, by which blinks are told from eyes
     that look down; without them there are 30 a second.
 
-    Raises S2DError for an unknown mode or a driver without a single complete face.
+    Raises UsageError for an unknown mode, S2DError for a driver without a single complete face.
     """
-    if mode not in MODES:
-        raise S2DError(f"retargeting mode {mode!r}", "there is no such mode", f"choose one of {', '.join(MODES)}")
+    check_mode(mode)
     if mode == "absolute":
         return np.asarray(driving, dtype=np.float32)
     own: Array = np.asarray(source, dtype=np.float64)

@@ -178,6 +178,16 @@ class VideoWriter:
             self._temporary.unlink(missing_ok=True)
 
 
+def later(before: float, time: float) -> float:
+    """`time` on the clock of a writer's frames, seconds; the tick after that of `before` where it would come no later.
+
+    >>> from itertools import accumulate
+    >>> [round(second * CLOCK) for second in accumulate([0.0, 0.0, 0.000001, 0.5], later)]
+    [0, 1, 2, 45000]
+    """
+    return max(round(time * CLOCK), round(before * CLOCK) + 1) / CLOCK
+
+
 def exact_rate(fps: Fraction | float) -> Fraction:
     """Frames a second as a fraction; a float within .005 of a whole or NTSC rate means that rate.
 

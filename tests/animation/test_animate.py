@@ -228,6 +228,8 @@ def test_panels_and_pasting_back_exclude_each_other(folder: Path):
         animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", side_by_side=True, paste_back=True)
     with pytest.raises(UsageError, match="counted from 1"):
         animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", face=0)
+    with pytest.raises(UsageError, match="there is no such mode; choose one of relative, absolute"):
+        animate("no photo", "no driver", folder / "x.mp4", mode="Relative")  # before anything is read
 
 
 @pytest.fixture(scope="module")

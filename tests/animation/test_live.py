@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from s2d.animation.live import BLEND_SECONDS, LOST_SECONDS, NEUTRAL_SECONDS, LiveFace, LiveResult, live
+from s2d.animation.live import BLEND_SECONDS, LOST_SECONDS, NEUTRAL_SECONDS, LiveFace, LiveResult, _File, live
 from s2d.cli import main
 from s2d.errors import S2DError, UsageError
 from s2d.geometry import Float32
@@ -17,6 +17,7 @@ from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic import make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
 from s2d.video import VideoReader, VideoWriter
+from s2d.video.writer import CLOCK
 from tests.landmarks.drawn_face import face, wide_face
 
 FRAMES = 60
@@ -63,6 +64,16 @@ def test_the_photo_stands_still_until_the_rest_is_known_and_then_starts_without_
     later = change[times[1:] > NEUTRAL_SECONDS + BLEND_SECONDS]
     assert later.max() > 2
     assert change.max() <= 1.5 * later.max()
+
+
+def test_moments_closer_than_a_tick_of_the_file_follow_each_other_by_one(tmp_path: Path):
+    picture = np.full((64, 64, 3), 128, np.uint8)
+    with VideoWriter(tmp_path / "x.mp4", 64, 64, 25) as writer:
+        screen = _File(writer)
+        for moment in (2.0, 2.000001, 2.000002, 2.04):
+            assert screen.show(picture, moment)
+    with VideoReader(tmp_path / "x.mp4") as made:
+        np.testing.assert_allclose(made.times, [0, 1 / CLOCK, 2 / CLOCK, 0.04], atol=1e-6)
 
 
 @pytest.mark.parametrize("gap", [0.8 * LOST_SECONDS, 1.5 * LOST_SECONDS])
