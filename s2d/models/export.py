@@ -103,15 +103,17 @@ def header(model: Animator, trained: bool) -> dict[str, Any]:
 
 
 def largest_difference(model: Animator, other: OnnxAnimator, example: Example) -> float:
-    """Over all outputs, for the whole batch and for each frame alone."""
-    return max(_difference(model, other, example, driving) for driving in (example.driving, *example.driving[:, None]))
+    """Over all outputs, for the whole batch and for each frame alone; NaN where any of them holds one."""
+    batches = (example.driving, *example.driving[:, None])
+    # by torch: Python's max passes over a NaN that does not come first
+    return float(torch.stack([_difference(model, other, example, driving) for driving in batches]).max())
 
 
-def _difference(model: Animator, other: OnnxAnimator, example: Example, driving: Tensor) -> float:
+def _difference(model: Animator, other: OnnxAnimator, example: Example, driving: Tensor) -> Tensor:
     with torch.inference_mode():
         right = model.drive(model.encode_source(example.source, example.points), driving)
     made = other.drive(other.encode_source(example.source, example.points), driving)
-    return max(float((getattr(right, name) - getattr(made, name)).abs().max()) for name in OUTPUTS)
+    return torch.stack([(getattr(right, name) - getattr(made, name)).abs().max() for name in OUTPUTS]).max()
 
 
 class _Outputs(nn.Module):
