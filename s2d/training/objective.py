@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,11 +58,10 @@ class LossWeights:
     def __post_init__(self) -> None:
         """Raises S2DError when a number cannot be meant."""
         numbers = {name: value for name, value in vars(self).items() if name != "network"}
-        wrong = [f"{name}={value}" for name, value in numbers.items() if value < 0]
-        wrong = [f"negative: {', '.join(wrong)}"] if wrong else []
-        wrong += [f"{name} is 0" for name in ("mask_prior_steps", "perceptual_every") if numbers[name] == 0]
+        wrong = [f"{name}={value}" for name, value in numbers.items() if not 0 <= value < math.inf]
+        wrong += [f"{name}=0" for name in ("mask_prior_steps", "perceptual_every") if numbers[name] == 0]
         if wrong:
-            why = ", ".join(wrong)
+            why = f"there cannot be {', '.join(wrong)}"
             raise S2DError("cannot use these loss weights", why, "weights are 0 or more, steps 1 or more")
         helpers = ("perceptual_every", "mask_prior", "mask_prior_steps", "feature_matching", "adversarial_start")
         if not any(value for name, value in numbers.items() if name not in helpers):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -100,6 +102,8 @@ def test_some_pictures_of_a_batch_are_compared_perceptually(every: int, compared
     "wrong",
     [
         {"l1": -1.0},
+        {"l1": math.nan},
+        {"eyes": math.inf},
         {"mask_prior_steps": 0},
         {"perceptual_every": 0},
         {"network": "alexnet"},
