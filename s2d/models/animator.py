@@ -6,6 +6,7 @@ paints what the warped source cannot show. All output layers begin at zero, so a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,7 +57,12 @@ class AnimatorConfig:
     """Ablation: without it pupils are not known."""
 
     def __post_init__(self) -> None:
-        """Raises S2DError when the numbers do not fit together."""
+        """Make floats of whole numbers where floats are meant, as files of weights have them.
+
+        Raises S2DError when the numbers do not fit together.
+        """
+        for name in ("residual_reach", "heatmap_sigma"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # the only way into a frozen dataclass
         step = max(1 << self.levels, self.motion_stride << motion.DEPTH) if self.levels in range(1, 9) else 0
         sound = {
             "channels": self.channels > 0 and self.channels % GROUP == 0,
@@ -64,8 +70,8 @@ class AnimatorConfig:
             "levels": step > 0,
             "motion_stride": self.motion_stride in (1, 2, 4, 8),
             "bottleneck": self.bottleneck >= 0,
-            "residual_reach": self.residual_reach > 0,
-            "heatmap_sigma": self.heatmap_sigma > 0,
+            "residual_reach": 0 < self.residual_reach < math.inf,
+            "heatmap_sigma": 0 < self.heatmap_sigma < math.inf,
             "size": step > 0 and self.size >= step and self.size % step == 0,
         }
         wrong = [f"{name}={getattr(self, name)}" for name, good in sound.items() if not good]

@@ -1,3 +1,4 @@
+import math
 import re
 
 import pytest
@@ -162,6 +163,9 @@ def test_shapes_that_do_not_fit_are_named(animator, source, points, driving, wor
         {"motion_stride": 3},
         {"bottleneck": -1},
         {"heatmap_sigma": 0.0},
+        {"heatmap_sigma": math.inf},
+        {"residual_reach": math.nan},
+        {"residual_reach": math.inf},
     ],
 )
 def test_impossible_architectures_are_named(wrong):

@@ -1,6 +1,6 @@
 import json
 import pickle
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -62,6 +62,12 @@ def test_what_is_saved_is_loaded(model, saved):
     assert not loaded.training
     header = {"format": 5, "layout": "ibug70", "config": asdict(SMALL)}
     assert read_header(saved) == header | {"data": {"crop_size": "256", "detector": "mesh"}}
+
+
+def test_a_whole_number_for_a_float_is_loaded_again(tmp_path):
+    path, config = tmp_path / "model.safetensors", replace(SMALL, residual_reach=1, heatmap_sigma=2)
+    save_animator(path, Animator(config))
+    assert load_animator(path).config == config == replace(SMALL, residual_reach=1.0, heatmap_sigma=2.0)
 
 
 def test_same_model_same_bytes_and_no_leftovers(model, saved, tmp_path):
