@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,8 @@ def load_animator(path: str | Path) -> Animator:
 
 def load_with_origin(path: str | Path) -> tuple[Animator, Origin]:
     """As `load_animator`, and what the file says of the training. Raises S2DError as it does."""
-    path = Path(path)
-    config, weights, origin = _read(path)
+    path = _existing(path)
+    config, weights, origin = (_read_safetensors if path.suffix == ".safetensors" else _read_lightning)(path)
     model = Animator(config)
     try:
         model.load_state_dict(weights)
@@ -115,9 +116,26 @@ def load_with_origin(path: str | Path) -> tuple[Animator, Origin]:
     return model.eval(), origin
 
 
-def read_people(path: str | Path) -> People | None:
-    """Whom the training of an animator had; None where its file does not say. Raises S2DError as `load_animator`."""
-    return load_with_origin(path)[1].people
+def read_origin(path: str | Path) -> Origin:
+    """What the file of an animator says of its training; no weights are read, and no network is built.
+
+    Raises S2DError as `load_animator`, but for weights that do not fit.
+    """
+    path = _existing(path)
+    return _read_header(path)[1] if path.suffix == ".safetensors" else _read_lightning(path)[2]
+
+
+def read_torch_file(path: Path, refusal: S2DError, *, mmap: bool = False) -> Any:  # noqa: ANN401 - whatever it holds
+    """Tensors and plain values of a file of torch.save, on the CPU. Raises `refusal` for any other file.
+
+    With `mmap` tensors are read only when they are looked at; until then the file must stay.
+    """
+    if not zipfile.is_zipfile(path):  # torch.load would try to read it as a bare pickle
+        raise refusal
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
+        raise refusal from error
 
 
 def no_file(path: Path, wanted: Sequence[str] = (BEST, WEIGHTS)) -> tuple[str, str]:
@@ -128,23 +146,32 @@ def no_file(path: Path, wanted: Sequence[str] = (BEST, WEIGHTS)) -> tuple[str, s
     return "no such file", "check the path"
 
 
-def _read(path: Path) -> _Content:
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
     if not path.is_file():
         raise S2DError(f"cannot load an animator from {path}", *no_file(path))
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if path.suffix == ".ckpt":
-        return _read_lightning(path)
-    raise _refusal(path, "it is no checkpoint")
+    if path.suffix not in (".safetensors", ".ckpt"):
+        raise _refusal(path, "it is no checkpoint")
+    return path
 
 
 def _read_safetensors(path: Path) -> _Content:
+    config, origin = _read_header(path)
+    with _undamaged(path):
+        return config, load_file(path), origin
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        weights = load_file(path)
+        yield
     except (safetensors.SafetensorError, OSError) as error:
         raise _refusal(path, "it is damaged or no safetensors file") from error
+
+
+def _read_header(path: Path) -> tuple[AnimatorConfig, Origin]:
+    with _undamaged(path), safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
     if HEADER not in metadata:
         raise _refusal(path, "it holds another model's weights")
     try:
@@ -152,17 +179,12 @@ def _read_safetensors(path: Path) -> _Content:
     except ValueError as error:
         raise _refusal(path, "its header is damaged") from error
     config = _config(path, content)
-    return config, weights, Origin(_plain(content["data"]), People.of_plain(content.get("people")))
+    return config, Origin(_plain(content["data"]), People.of_plain(content.get("people")))
 
 
 def _read_lightning(path: Path) -> _Content:
-    damaged = "it is damaged, no checkpoint, or holds more than tensors and plain values"
-    if not zipfile.is_zipfile(path):  # torch.load would try to read it as a bare pickle
-        raise _refusal(path, damaged)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
-        raise _refusal(path, damaged) from error
+    damaged = _refusal(path, "it is damaged, no checkpoint, or holds more than tensors and plain values")
+    content = read_torch_file(path, damaged, mmap=True)
     state = content.get("state_dict") if isinstance(content, dict) else None
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not isinstance(settings, dict) or CONFIG not in settings:

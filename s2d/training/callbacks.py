@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from s2d.errors import S2DError
 from s2d.geometry import Image
 from s2d.images import caption
 from s2d.models.animator import AnimatorOutput
-from s2d.models.checkpoint import load_with_origin, save_animator
+from s2d.models.checkpoint import read_origin, save_animator
 from s2d.models.prior import prior_warp
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.loggers import log_clip, log_examples, log_picture, picture_path
@@ -181,10 +181,14 @@ class BestWeights(pl.Callback):
         self.path, self.step, self.l1 = path, 0, math.inf
 
     def go_on(self, step: int) -> None:
-        """A run resumed at `step` has to beat what its folder kept until then; what came after that comes again."""
-        kept = load_with_origin(self.path)[1].data if self.path.exists() else {}
-        if int(kept.get("step", step + 1)) <= step:
-            self.step, self.l1 = int(kept["step"]), float(kept["val_l1"])
+        """A run resumed at `step` has to beat what its folder kept until then; what came after that comes again.
+
+        Weights of a file that does not say when they were validated, and how, are beaten by any. Raises S2DError where
+        it is damaged, or no animator's.
+        """
+        kept = _validated(read_origin(self.path).data) if self.path.exists() else None
+        if kept and kept[0] <= step:
+            self.step, self.l1 = kept
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write them where they are better."""
@@ -197,6 +201,15 @@ class BestWeights(pl.Callback):
             data: FaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
             facts = {**data.provenance, "step": str(self.step), "val_l1": str(self.l1)}
             save_animator(self.path, module.average, facts, module.people)
+
+
+def _validated(facts: Mapping[str, str]) -> tuple[int, float] | None:
+    """Step and L1 of the validation in a file of `BestWeights`; None in another, such as one that was put there."""
+    try:
+        step, error = int(facts["step"]), float(facts["val_l1"])
+    except (KeyError, ValueError):
+        return None
+    return (step, error) if math.isfinite(error) else None
 
 
 class ValidationLines(pl.Callback):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from s2d.errors import S2DError
 from s2d.files import whole_file
+from s2d.models.checkpoint import read_torch_file
 
 FOLDER, LAST = "checkpoints", "last.ckpt"
 CONFIG = "config.yaml"  # of a run, written before its first step
@@ -43,12 +42,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise S2DError(asked, "the run ended before its first checkpoint", "start it again, without --resume")
         raise S2DError(asked, "no such file", "give --out the folder of a run, or a .ckpt to --resume")
     foreign = S2DError(asked, "it is no training checkpoint, or a damaged one", "give a .ckpt of s2d train")
-    if not zipfile.is_zipfile(path):
-        raise foreign
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, TypeError, LookupError) as error:
-        raise foreign from error
+    content = read_torch_file(path, foreign)
     if not isinstance(content, Mapping) or any(key not in content for key in _NEEDED):
         raise S2DError(asked, "it holds no training state", "give a .ckpt of s2d train")
     return dict(content)

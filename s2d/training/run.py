@@ -163,8 +163,6 @@ class TrainingCLI(LightningCLI):
         """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
         out, given = self.run_folder.out, self.config_init["trainer"]
         self.best = BestWeights(out / BEST)
-        if self.resumed:
-            self.best.go_on(int(self.resumed["global_step"]))
         mine = [
             ExamplesCallback(out, clip_frames=self.config["clip_frames"]),
             self.best,
@@ -221,6 +219,7 @@ class TrainingCLI(LightningCLI):
         if self.resumed:
             self.model.check_resumed(self.resumed)  # first, as it knows of other versions
             self.datamodule.check_resumed(self.resumed.get(type(self.datamodule).__qualname__, {}))
+            self.best.go_on(int(self.resumed["global_step"]))
         elif self.config["init_from"]:
             begin_from(Path(self.config["init_from"]), self.model, self.datamodule)
         if self.config["compile"]:

@@ -10,7 +10,7 @@ import torch
 
 from s2d.errors import S2DError
 from s2d.models.animator import Animator
-from s2d.models.checkpoint import People, load_animator, read_people, save_animator
+from s2d.models.checkpoint import People, load_animator, read_origin, save_animator
 from s2d.training.run import HELD_OUT, OTHER_FRAMES, PERHAPS, Run, train
 from tests.training.conftest import DatasetMaker, animator_of
 
@@ -43,13 +43,13 @@ def test_people_known_to_the_weights_to_begin_with_are_known(
 ):
     """Bob, trained on before, is held out now; of weights that do not say whom they know, nothing is said after."""
     first, weights = trained / "model.safetensors", tmp_path / "first.safetensors"
-    save_animator(weights, load_animator(first), {}, read_people(first) if said else None)
+    save_animator(weights, load_animator(first), {}, read_origin(first).people if said else None)
     data = make_dataset(people=("bob", "dora", "emil"))
     given = [f"--data.path={data}", "--data.val_identities=[bob, dora]", f"--init_from={weights}"]
     result = train([*given, "--trainer.limit_val_batches=0"], config, Run(tmp_path / "run"))
     assert (result["validated_on"], result["held_out"]) == (PERHAPS, [])
     people = People(frozenset({"bob", "cleo", "emil"}), frozenset({"ann", "dora"}))
-    assert [read_people(result[name]) for name in ("weights", "checkpoint")] == [people if said else None] * 2
+    assert [read_origin(result[name]).people for name in ("weights", "checkpoint")] == [people if said else None] * 2
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import torch
 from s2d import progress
 from s2d.errors import S2DError
 from s2d.images import CAPTION
-from s2d.models.animator import AnimatorOutput
-from s2d.training.callbacks import GAP, BarCallback, LastCheckpoint, ValidationLines, sheet
+from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
+from s2d.models.checkpoint import save_animator
+from s2d.training.callbacks import GAP, BarCallback, BestWeights, LastCheckpoint, ValidationLines, sheet
 
 
 def test_a_sheet_is_rows_of_five_pictures():
@@ -120,6 +121,29 @@ def test_a_log_has_a_line_for_every_validation(monkeypatch: pytest.MonkeyPatch, 
     assert said[0] == "step 100: validation L1 0.0200, of the untrained prior 0.0250"
     assert said[1] == "step 150: validation L1 0.0200, of the untrained prior 0.0250; 2.50 s a step"
     assert said[2].endswith("; 2.00 s a step")
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        ({"step": "3", "val_l1": "0.25"}, (3, 0.25)),
+        ({"step": "5", "val_l1": "0.25"}, (0, math.inf)),
+        ({}, (0, math.inf)),
+        ({"step": "3"}, (0, math.inf)),
+        ({"val_l1": "0.25"}, (0, math.inf)),
+        ({"step": "3", "val_l1": "low"}, (0, math.inf)),
+        ({"step": "3", "val_l1": "nan"}, (0, math.inf)),
+        ({"step": "third", "val_l1": "0.25"}, (0, math.inf)),
+    ],
+)
+def test_what_has_to_be_beaten(tmp_path: Path, facts: dict[str, str], kept: tuple[int, float]):
+    """Weights that do not say when they were validated, and how, or at a step that is gone, are none to beat."""
+    save_animator(
+        tmp_path / "best.safetensors", Animator(AnimatorConfig(size=32, channels=8, motion_channels=8)), facts
+    )
+    best = BestWeights(tmp_path / "best.safetensors")
+    best.go_on(step=4)
+    assert (best.step, best.l1) == kept
 
 
 def test_checkpoints_need_a_distance():

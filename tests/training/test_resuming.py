@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2d.errors import S2DError
-from s2d.models.checkpoint import PEOPLE, VERSION, People, load_animator, load_with_origin, read_people, save_animator
+from s2d.models.checkpoint import PEOPLE, VERSION, People, load_animator, load_with_origin, read_origin, save_animator
 from s2d.training.checkpoints import LAST, find_checkpoint, read_checkpoint
 from s2d.training.run import HELD_OUT, PERHAPS, Run, train
 from tests.training.conftest import DatasetMaker, curve
@@ -85,13 +85,13 @@ def test_a_resumed_run_knows_whom_it_had_before(
     train([*first, *options, "--trainer.max_steps=1"], config, Run(tmp_path))
     last = find_checkpoint(tmp_path, "")
     before = People(frozenset({"bob", "cleo", "emil"}), frozenset({"ann", "dora"}))
-    assert read_people(last) == before
+    assert read_origin(last).people == before
     if not said:  # as files of before
         content = read_checkpoint(last)
         del content[PEOPLE]
         torch.save(content, last)
     result = train([*options, "--trainer.max_steps=2"], tmp_path / "config.yaml", Run(tmp_path, resume=last))
-    assert [read_people(result[name]) for name in ("weights", "checkpoint")] == [before if said else None] * 2
+    assert [read_origin(result[name]).people for name in ("weights", "checkpoint")] == [before if said else None] * 2
     assert result["validated_on"] == (HELD_OUT if said else PERHAPS)
     assert load_with_origin(last)[1].data["detector"] == "made"
 
@@ -153,6 +153,18 @@ def test_a_checkpoint_of_another_version_is_not_resumed(data: Path, config: Path
     with pytest.raises(S2DError, match="cannot resume from the checkpoint: it was written by another version of s2d"):
         train([f"--data.path={data}"], config, Run(tmp_path / "run", resume=tmp_path / "old.ckpt"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_that_does_not_resume_is_told_before_its_best_weights_are_read(
+    data: Path, config: Path, trained: Path, tmp_path: Path
+):
+    """Whatever lies beside it: that may be of the same other version, or nothing to do with it."""
+    (tmp_path / "best.safetensors").write_bytes(b"foreign")
+    run = Run(tmp_path, resume=trained / "checkpoints" / LAST)
+    with pytest.raises(S2DError, match="cannot resume: its animator differs in channels"):
+        train([f"--data.path={data}", "--model.animator.channels=16"], config, run)
+    with pytest.raises(S2DError, match=r"cannot load an animator from .*best.safetensors: it is damaged"):
+        train([f"--data.path={data}"], config, run)
 
 
 def test_a_name_without_a_folder_is_no_checkpoint_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from s2d.errors import S2DError
 from s2d.images import CAPTION, read_image
-from s2d.models.checkpoint import People, load_animator, read_people
+from s2d.models.checkpoint import People, load_animator, read_origin
 from s2d.training import precision
 from s2d.training.run import HELD_OUT, Run, train
 from s2d.video import VideoReader
@@ -50,7 +50,7 @@ def test_a_run_leaves_everything(data: Path, config: Path, tmp_path: Path, recwa
                           load_animator(result["checkpoint"]).parameters(), strict=True):  # fmt: skip
         assert torch.equal(one, other)
     people = People(frozenset({"bob", "cleo"}), frozenset({"ann"}))
-    assert read_people(result["weights"]) == read_people(result["checkpoint"]) == people
+    assert read_origin(result["weights"]).people == read_origin(result["checkpoint"]).people == people
     assert (result["validated_on"], result["held_out"]) == (HELD_OUT, ["ann"])
     assert yaml.safe_load((out / "config.yaml").read_text())["data"]["path"] == str(data)
     assert not [w.message for w in recwarn if "lightning" in str(w.filename)]
