@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from s2d.animation.painter import normalised, picture_tensor
-from s2d.animation.source import SourceFace, load_source
+from s2d.animation.source import SourceFace, cut_out, load_source
 from s2d.files import check_writable
 from s2d.geometry import Float32
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.base import Detector
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.extract import largest_face
-from s2d.landmarks.tracking import crop_for
 from s2d.models.animator import UNTRAINED, Animator
 from s2d.models.checkpoint import load_animator
 from s2d.models.export import Example, export_onnx
@@ -57,6 +56,4 @@ def _astronaut(detector: Detector, size: int) -> SourceFace:
     import skimage.data
 
     photo = skimage.data.astronaut()
-    face = largest_face(photo, detector, "cannot check the export")
-    crop = crop_for(face.box[None])
-    return SourceFace(crop.image(photo, size), crop.points(face.points, size), photo, crop)
+    return cut_out(photo, largest_face(photo, detector, "cannot check the export"), size)

@@ -48,10 +48,14 @@ def load_source(
     """
     picture = read_image(path)
     photo = fit_for_video(picture) if whole else picture
-    found = _chosen(detector.detect([photo])[0], face, f"cannot animate {path}")
-    crop = crop_for(found.box[None])
+    return cut_out(photo, _chosen(detector.detect([photo])[0], face, f"cannot animate {path}"), size, whole=whole)
+
+
+def cut_out(photo: Image, face: Face, size: int | None = None, *, whole: bool = False) -> SourceFace:
+    """A face of the photo (H, W, 3) RGB, with `size` and `whole` as in `load_source`."""
+    crop = crop_for(face.box[None])
     side = size or max(64, min(MAX_PASTED if whole else MAX_SIZE, crop.side - (0 if whole else crop.side % 2)))
-    return SourceFace(crop.image(photo, side), crop.points(found.points, side), photo, crop, found.score)
+    return SourceFace(crop.image(photo, side), crop.points(face.points, side), photo, crop, face.score)
 
 
 def _chosen(faces: list[Face], number: int, asked: str) -> Face:
