@@ -1,8 +1,8 @@
-"""What the frames of a pair go through together: mirror, move, colours, and a little noise on the landmarks.
+"""What the frames of a pair go through together: mirror, colours, and a little noise on the landmarks.
 
-Where and how much is drawn beside the landmarks, sample by sample; the pictures follow in `change_images`, a whole
-batch at once on the device that trains. On one core OpenCV moves a picture in the time that it takes to decode one, so
-doing it in the loader would halve what the loader delivers.
+They are drawn beside the landmarks, sample by sample; the pictures follow in `change_images`, a whole batch at once on
+the device that trains, so that the loader has nothing to do but decode. Pictures are not turned, zoomed or shifted:
+stored crops are centred on the face, as those that are animated, so moves would teach nothing that is asked for later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from s2d.errors import S2DError
 from s2d.geometry import Array, Float32
@@ -27,24 +26,12 @@ class Change:
     """What happens to all frames of one sample."""
 
     mirrored: bool
-    moved: Array
-    """(2, 3) affine map of normalised coordinates, of the mirrored picture where it is mirrored."""
     colours: Array
     """(3, 4) affine map of RGB in [0, 1]."""
 
     def points(self, points: Float32) -> Float32:
         """Where landmarks (..., 70, 2), normalised, are in the changed picture."""
-        placed = mirror_points(points) if self.mirrored else points
-        return np.asarray(placed @ self.moved[:, :2].T + self.moved[:, 2], np.float32)
-
-    @property
-    def sampling(self) -> Float32:
-        """(2, 3): for a place in the changed picture the one in the picture as it was, both normalised."""
-        (a, b, x), (c, d, y) = self.moved.tolist()  # plain numbers: numpy takes ten times as long for so few
-        scale, side = 1 / (a * d - b * c), -1 if self.mirrored else 1
-        to_x = [side * scale * value for value in (d, -b, b * y - d * x)]
-        to_y = [scale * value for value in (-c, a, c * x - a * y)]
-        return np.array([to_x, to_y], np.float32)
+        return mirror_points(points) if self.mirrored else points
 
 
 @dataclass(frozen=True)
@@ -53,13 +40,6 @@ class Augmentation:
 
     flip: float = 0.5
     """Probability of a mirrored pair."""
-    turn: float = 0.0
-    """Largest rotation of the picture, degrees. Stored crops are centred on the face, as those that are animated, so
-    moves teach nothing that is asked for later, and what comes into the picture is mirrored, which no camera shows."""
-    zoom: float = 0.0
-    """Largest natural logarithm of the factor by which the picture grows or shrinks."""
-    shift: float = 0.0
-    """Largest move along x and along y, normalised units (2 is the width of the image)."""
     brightness: float = 0.1
     """Largest shift of all channels, images being in [0, 1]."""
     contrast: float = 0.15
@@ -79,14 +59,11 @@ class Augmentation:
 
     def draw(self, rng: np.random.Generator) -> Change:
         """One sample's change; takes the same count of random numbers whatever the strengths."""
-        flip, turn, zoom, x, y, brightness, contrast, saturation = (2 * rng.random(8) - 1).tolist()
-        angle, scale = math.radians(self.turn * turn), math.exp(self.zoom * zoom)
-        cos, sin = scale * math.cos(angle), scale * math.sin(angle)
-        moved = np.array([[cos, -sin, self.shift * x], [sin, cos, self.shift * y]])
+        flip, brightness, contrast, saturation = (2 * rng.random(4) - 1).tolist()
         colours = colour_map(
             self.brightness * brightness, 1 + self.contrast * contrast, 1 + self.saturation * saturation
         )
-        return Change((flip + 1) / 2 < self.flip, moved, colours)
+        return Change((flip + 1) / 2 < self.flip, colours)
 
     def disturb(self, points: Float32, rng: np.random.Generator) -> Float32:
         """Landmarks (..., 70, 2) with noise, each coordinate its own."""
@@ -114,24 +91,15 @@ def colour_map(shift: float, contrast: float, saturation: float) -> Array:
     return np.array([[*(part + own * (i == j) for j, part in enumerate(mixed)), offset] for i in range(3)])
 
 
-def change_images(images: Tensor, sampling: Tensor, colours: Tensor) -> Tensor:
-    """Move and recolour the frames (B, F, 3, S, S) in [0, 1] of B samples; what comes into the picture is mirrored.
+def change_images(images: Tensor, mirrored: Tensor, colours: Tensor) -> Tensor:
+    """Mirror and recolour the frames (B, F, 3, S, S) in [0, 1] of B samples.
 
-    `sampling` (B, 2, 3) and `colours` (B, 3, 4) are those of `Change`, the same for all F frames of a sample.
+    `mirrored` (B,) bool and `colours` (B, 3, 4) are those of `Change`, the same for all F frames of a sample.
     """
-    stacked = images.flatten(1, 2)  # one sampling moves all frames of a sample
-    grid = affine_grid(sampling, images.shape[-2], images.shape[-1])
-    moved = F.grid_sample(stacked, grid, padding_mode="reflection", align_corners=True).view_as(images)
-    mixed = colours[:, None, :, :3] @ moved.flatten(3) + colours[:, None, :, 3:]
+    # not by torch.where, which takes several times as long where a mask has one value for each sample
+    turned = images.index_put((mirrored,), images[mirrored].flip(-1))
+    mixed = colours[:, None, :, :3] @ turned.flatten(3) + colours[:, None, :, 3:]
     return mixed.clamp_(0, 1).view_as(images)
-
-
-def affine_grid(matrices: Tensor, height: int, width: int) -> Tensor:
-    """The grid (B, H, W, 2) of `torch.nn.functional.affine_grid`, in a fifth of its time on a processor."""
-    y, x = (torch.linspace(-1, 1, count, device=matrices.device) for count in (height, width))
-    along_x, along_y, offset = (part[..., None, None] for part in matrices.unbind(2))  # (B, 2, 1, 1) each
-    grid = matrices.new_empty(len(matrices), height, width, 2)
-    return torch.add(along_x * x, along_y * y[:, None] + offset, out=grid.movedim(-1, 1)).movedim(1, -1)
 
 
 def as_images(frames: Tensor) -> Tensor:

@@ -140,8 +140,8 @@ class TrainingPairs(Dataset[Sample]):
     """Endless: sample n follows from (seed, n) alone. `consecutive` adds the frame after the driving one.
 
     A sample holds frames (F, S, S, 3) uint8 and points (F, 70, 2) normalised, NaN where not known: source, driving and
-    perhaps the frame after; the points have gone through the change that sampling (2, 3) and colours (3, 4) are to make
-    of the pictures, see `s2d.training.augment.Change`.
+    perhaps the frame after; the points have gone through the change that mirrored () and colours (3, 4) are to make of
+    the pictures, see `s2d.training.augment.Change`.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class TrainingPairs(Dataset[Sample]):
         return {
             "frames": frames,
             "points": torch.from_numpy(np.stack(points)),
-            "sampling": torch.from_numpy(np.stack([change.sampling for change in changes])),
+            "mirrored": torch.tensor([change.mirrored for change in changes]),
             "colours": torch.from_numpy(np.stack([change.colours for change in changes]).astype(np.float32)),
             "number": torch.tensor(numbers),
         }
@@ -230,9 +230,9 @@ def finished(batch: Sample) -> Sample:
     third frame next and next_points, and whatever else the batch holds.
     """
     images, points = as_images(batch["frames"]), batch["points"]
-    if "sampling" in batch:
-        images = change_images(images, batch["sampling"].float(), batch["colours"].float())
-    made = {name: value for name, value in batch.items() if name not in ("frames", "points", "sampling", "colours")}
+    if "mirrored" in batch:
+        images = change_images(images, batch["mirrored"], batch["colours"].float())
+    made = {name: value for name, value in batch.items() if name not in ("frames", "points", "mirrored", "colours")}
     for name, image, marks in zip(ROLES, images.unbind(1), points.unbind(1), strict=False):
         made |= {name: image.contiguous(), f"{name}_points": marks.contiguous()}
     return made

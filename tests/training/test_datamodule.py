@@ -23,7 +23,7 @@ from s2d.training.pairs import Clip, ClipStore, Sample, decode_into, finished
 from s2d.training.split import Span
 from tests.training.conftest import CROP, DatasetMaker, face, picture
 
-UNCHANGED = Augmentation(flip=0, turn=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, noise=0)
+UNCHANGED = Augmentation(flip=0, brightness=0, contrast=0, saturation=0, noise=0)
 
 
 @pytest.fixture(scope="module")
