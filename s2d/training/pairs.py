@@ -47,10 +47,8 @@ class Clip:
     """Positions, in order, where a face was detected and all of the 68 landmarks are known; at least one."""
 
     def within(self, span: Span) -> npt.NDArray[np.intp]:
-        """Usable positions inside `span`; where it has none, the last before it, else the very first."""
-        inside = self.usable[(self.usable >= span.start) & (self.usable < span.stop)]
-        before = self.usable[self.usable < span.start]
-        return inside if len(inside) else before[-1:] if len(before) else self.usable[:1]
+        """Usable positions inside `span`, which may be none where it is a part of the track."""
+        return self.usable[(self.usable >= span.start) & (self.usable < span.stop)]
 
     @property
     def bytes(self) -> int:
@@ -181,10 +179,7 @@ class TrainingPairs(Dataset[Sample]):
     def _draw(self, number: int) -> tuple[Clip, list[int], Float32, Change]:
         """What sample `number` is: its clip, the frames there, their landmarks as changed, and the change."""
         rng = np.random.default_rng([self.seed, 1, number])
-        data, track = self.order.track(number)
-        span = self.spans[data][track]
-        clip = self.store.clip(span)
-        usable = clip.within(span)
+        clip, usable = self._track(number)
         source, driving = (int(usable[place]) for place in self.rule.draw(clip.times[usable], rng))
         positions = [source, driving]
         if self.consecutive:  # at the end of a track the frame itself: it then asks for no change
@@ -192,14 +187,38 @@ class TrainingPairs(Dataset[Sample]):
         change = self.augmentation.draw(rng)
         return clip, positions, self.augmentation.disturb(change.points(clip.points[positions]), rng), change
 
+    def _track(self, number: int) -> tuple[Clip, npt.NDArray[np.intp]]:
+        """The clip of sample `number` and its usable frames: where its span has none, of the next track that has some.
+
+        Only here, because to know it beforehand every track would have to be read. Raises S2DError when none has any.
+        """
+        data, track = self.order.track(number)
+        spans = self.spans[data]
+        for step in range(len(spans)):
+            span = spans[(track + step) % len(spans)]
+            clip = self.store.clip(span)
+            if len(usable := clip.within(span)):
+                return clip, usable
+        why, remedy = "no track has a detected face in its part to train on", "raise data.until, lower data.val_share"
+        raise S2DError("cannot train", why, remedy)
+
 
 class ValidationPairs(Dataset[Sample]):
-    """The same pairs every time: the first frame of each track, driven to frames evenly spread over its span."""
+    """The same pairs every time: the first frame of each track, driven to frames evenly spread over its span.
+
+    The held-out end of a track without a detected face is left out. Raises S2DError when all are.
+    """
 
     def __init__(self, store: ClipStore, spans: Sequence[Span], pairs: int) -> None:
         self.store = store
         shares = [(span, min(count, max(1, span.stop - span.start - 1))) for span, count in spread(spans, pairs)]
-        self.plan = [(span, k, count) for span, count in shares for k in range(count)]
+        self.plan = [(span, k, count) for span, count in shares if self._shown(span) for k in range(count)]
+        if spans and not self.plan:
+            raise S2DError("cannot validate", "no held-out frame shows a detected face", "raise data.val_share")
+
+    def _shown(self, span: Span) -> bool:
+        """A whole track always has a face, and need not be read to know it."""
+        return span.start == 0 or len(self.store.clip(span).within(span)) > 0
 
     def __len__(self) -> int:
         return len(self.plan)

@@ -108,8 +108,8 @@ def _whole(tracks: pd.DataFrame) -> list[Span]:
 
 def _tails(tracks: pd.DataFrame, share: float) -> Split:
     train, tails = [], []
-    for span in _whole(tracks):
-        cut = span.stop - max(1, round(share * span.stop))
+    for span in _whole(tracks):  # MIN_FRAMES or more: a pair to train on, and a frame to be held out
+        cut = max(2, span.stop - max(1, round(share * span.stop)))
         train.append(replace(span, stop=cut))
         tails.append(replace(span, start=cut))
     note = f"one identity only: the last {share:.0%} of each track are held out"

@@ -156,6 +156,34 @@ def test_a_single_identity_is_validated_on_what_training_never_sees(make_dataset
     assert not seen & held
 
 
+def test_a_part_of_a_track_without_a_face_teaches_nothing(make_dataset: DatasetMaker):
+    """Neither its own frames nor those behind it are taken in its place: the next track is."""
+    module = ready(make_dataset(frames=20, lost=tuple(range(8))), augmentation=UNCHANGED, size=32)
+    pairs = module.training_pairs
+    (spans,) = pairs.spans
+    pairs.spans = [[Span(spans[0].track_id, 0, 8), spans[1]]]
+    usable = np.empty((12, 32, 32, 3), np.uint8)
+    pairs.store.pictures(usable, pairs.store.clip(spans[1]), range(8, 20))
+    drawn = pairs.batch(range(pairs.order.round))["frames"].flatten(0, 1).numpy()
+    assert {picture.tobytes() for picture in drawn} == {picture.tobytes() for picture in usable}
+    pairs.spans = [[Span(span.track_id, 0, 8) for span in spans]]
+    with pytest.raises(S2DError, match=r"cannot train: no track has a detected face in its part to train on; raise"):
+        pairs.batch([0])
+
+
+def test_an_end_without_a_face_validates_nothing(make_dataset: DatasetMaker):
+    """The frames before it are trained on."""
+    lost, whole = make_dataset(people=("ann",), frames=20, lost=(18, 19)), make_dataset(people=("ann",), frames=20)
+    module = FaceDataModule([str(lost), str(whole)], size=32, val_share=0.1)
+    module.setup()
+    assert {span.data for span, *_ in module.validation_pairs.plan} == {1}
+    assert all(module.validation_pairs.positions(n)[1] >= 18 for n in range(len(module.validation_pairs)))
+    with pytest.raises(
+        S2DError, match=r"cannot validate: no held-out frame shows a detected face; raise data.val_share"
+    ):
+        ready(lost, size=32, val_share=0.1)
+
+
 @pytest.mark.parametrize("people", [("ann", "bob", "cleo"), ("ann",)])
 def test_the_ends_of_tracks_are_left_out(make_dataset: DatasetMaker, people: tuple[str, ...]):
     """Of one person, of what is not held out; those who validate are whole."""

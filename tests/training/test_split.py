@@ -57,6 +57,16 @@ def test_one_person_gives_the_ends_of_tracks():
     assert "one identity only" in split.note
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("frames", [8, 10, 400])
+def test_both_parts_of_a_track_have_frames_and_share_none(share: float, frames: int):
+    split = split_tracks(table("ann", frames=frames), share, None, "")
+    (trained,), (held,) = split.train, split.validation
+    assert (trained.start, trained.stop, held.stop) == (0, held.start, frames)
+    assert trained.stop >= 2
+    assert held.stop - held.start >= 1
+
+
 def test_named_identities():
     split = split_tracks(table("ann", "bob", "cleo"), 0.9, ["bob"], "")
     assert [span.track_id for span in split.validation] == ["001"]
