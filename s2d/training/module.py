@@ -26,6 +26,7 @@ BETAS = (0.9, 0.99)  # the second moment of the usual .999 remembers longer than
 _ANIMATOR = AnimatorConfig()
 _LOSSES = LossWeights()
 START = "s2d_val_start"
+RIVALS = ("val_l1_prior", "val_l1_copy", "val_perceptual_prior")  # validation figures that no training changes
 
 
 class AnimatorModule(pl.LightningModule):
@@ -79,6 +80,11 @@ class AnimatorModule(pl.LightningModule):
         """Whom this training has, and had before, if that is known; kept in checkpoints."""
         self.validated_at = -1
         """Step of the latest validation."""
+        self._rivals: dict[str, Tensor] = {}
+
+    def setup(self, stage: str) -> None:
+        """What is validated on may be other data than before, or more of them."""
+        self._rivals = {}
 
     def forward(self, batch: Mapping[str, Tensor]) -> AnimatorOutput:
         """Animate with the averaged weights."""
@@ -156,15 +162,16 @@ class AnimatorModule(pl.LightningModule):
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         """Logs the L1 of the animator, of the untrained prior and of the source as it is; and perceptual distances."""
         output, driving = self(batch), batch["driving"]
-        untrained = prior_warp(batch["source"], batch["source_points"], batch["driving_points"])
         figures = {
             "val_l1": l1(output.image, driving),
-            "val_l1_prior": l1(untrained, driving),
-            "val_l1_copy": l1(batch["source"], driving),
             "val_perceptual": perceptual_distance(output.image.float().clamp(0, 1), driving).mean(),
-            "val_perceptual_prior": perceptual_distance(untrained, driving).mean(),
         }
+        figures |= {} if self._rivals else rivals(batch)
         self.log_dict(figures, batch_size=len(driving), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs again what no training changes; every process remembers the same."""
+        self.log_dict(self._rivals)
 
     def on_train_start(self) -> None:
         """A resumed run goes on with the learning rate and weight decay of its options, not those of the checkpoint."""
@@ -176,8 +183,11 @@ class AnimatorModule(pl.LightningModule):
             group.update(initial_lr=self.lr, lr=now, weight_decay=self.weight_decay)
 
     def on_validation_end(self) -> None:
-        """Remember when."""
+        """Remember when, and how good the rivals are."""
         self.validated_at = self.trainer.global_step
+        if not self.trainer.sanity_checking:  # which looks at a few batches only
+            known = self.trainer.callback_metrics
+            self._rivals = {name: known[name] for name in RIVALS if name in known}
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
         """One AdamW over the animator and the discriminator: their losses share no gradients, see `Objective.compete`.
@@ -229,6 +239,14 @@ class AnimatorModule(pl.LightningModule):
             why = f"it was trained {'with' if competing else 'without'} a discriminator"
             remedy = "resume with the --model.losses.adversarial it began with"
             raise S2DError("cannot resume", why, remedy)
+
+
+def rivals(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The RIVALS of a batch: the figures of the untrained prior and of the source as it is."""
+    driving = batch["driving"]
+    untrained = prior_warp(batch["source"], batch["source_points"], batch["driving_points"])
+    figures = l1(untrained, driving), l1(batch["source"], driving), perceptual_distance(untrained, driving).mean()
+    return dict(zip(RIVALS, figures, strict=True))
 
 
 def l1(image: Tensor, target: Tensor) -> Tensor:

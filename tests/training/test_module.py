@@ -14,7 +14,7 @@ from s2d.models.checkpoint import load_animator
 from s2d.training.callbacks import LastCheckpoint
 from s2d.training.checkpoints import WholeCheckpointIO, read_checkpoint
 from s2d.training.datamodule import FaceDataModule
-from s2d.training.module import AnimatorModule, prior_warp
+from s2d.training.module import RIVALS, AnimatorModule, prior_warp, rivals
 from s2d.training.objective import LossWeights
 from s2d.training.pairs import finished
 from s2d.training.run import quiet_lightning
@@ -34,6 +34,17 @@ class Diary(pl.Callback):
         self.numbers.append(batch["number"].tolist())
 
 
+class Notes(pl.Callback):
+    """Remembers the figures of every validation."""
+
+    def __init__(self) -> None:
+        self.figures: list[dict[str, torch.Tensor]] = []
+
+    def on_validation_end(self, trainer: pl.Trainer, module: object) -> None:
+        if not trainer.sanity_checking:
+            self.figures.append(dict(trainer.callback_metrics))
+
+
 @pytest.fixture(scope="module")
 def data(make_dataset: DatasetMaker) -> Path:
     return make_dataset()
@@ -44,12 +55,12 @@ def make_module(**options: object) -> AnimatorModule:
     return AnimatorModule(SMALL, LIGHT, warmup=3, **options)  # type: ignore[arg-type]
 
 
-def make_trainer(path: Path, *callbacks: pl.Callback, every: int = 3, **options: object) -> pl.Trainer:
+def make_trainer(path: Path, *callbacks: pl.Callback, every: int = 3, sanity: int = 0, **options: object) -> pl.Trainer:
     return pl.Trainer(
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        num_sanity_val_steps=0,
+        num_sanity_val_steps=sanity,
         accelerator="cpu",
         devices=1,
         callbacks=[LastCheckpoint(path, every), *callbacks],
@@ -129,6 +140,26 @@ def test_it_begins_as_the_prior_and_leaves_it(data: Path, tmp_path: Path):
     assert end["val_l1_copy"] == start["val_l1_copy"]
     assert end["val_l1"] < start["val_l1"]
     assert set(start) == {"val_l1", "val_l1_prior", "val_l1_copy", "val_perceptual", "val_perceptual_prior"}
+
+
+@pytest.mark.parametrize("sanity", [0, 1])
+def test_what_no_training_changes_is_worked_out_once_and_logged_every_time(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sanity: int
+):
+    """A sanity check before training, of one batch of two, is not taken for the whole."""
+    worked_out: list[int] = []
+    monkeypatch.setattr("s2d.training.module.rivals", lambda batch: worked_out.append(1) or rivals(batch))
+    module, loader, notes = make_module(), FaceDataModule(str(data), size=32, batch_size=4, val_pairs=8), Notes()
+    options = {"max_steps": 3, "val_check_interval": 1, "check_val_every_n_epoch": None}
+    with quiet_lightning():
+        trainer = make_trainer(tmp_path / "last.ckpt", notes, sanity=sanity, **options)
+        trainer.fit(module, datamodule=loader)
+        assert len(worked_out) == 2 + sanity
+        (again,) = trainer.validate(module, datamodule=loader, verbose=False)
+    assert len(worked_out) == 4 + sanity
+    for name in RIVALS:
+        assert [float(figures[name]) for figures in notes.figures] == [again[name]] * 4
+    assert len({float(figures["val_l1"]) for figures in notes.figures}) == 3
 
 
 def test_an_untrained_module_gives_the_prior_exactly(data: Path):
