@@ -129,7 +129,7 @@ class AnimatorOutput(NamedTuple):
     head: Tensor
     """(B, S, S, 2) the displacement of the head, likewise, that lids and lips are worked out beside."""
     sheets: Tensor
-    """(B, 1, S, S) how much lids and lips count."""
+    """(B, 2, S, S) how much lids and lips count, and how much whites of eyes."""
     occlusion: Tensor
     """(B, 1, S, S) 1 where the warped source is trusted, 0 where the generator paints."""
 
@@ -223,8 +223,11 @@ def _check(name: str, tensor: Tensor, wanted: tuple[int, ...]) -> None:
 
 
 def _visible(features: list[Tensor], displacement: Tensor, occlusion: Tensor) -> list[Tensor]:
-    """Features moved as the image is, and dimmed where the source is not to be trusted."""
-    flow = displacement.permute(0, 3, 1, 2)
+    """Features moved as the image is, and dimmed where the source is not to be trusted.
+
+    Motion learns from the image alone: what features would say of it is costly, and no better.
+    """
+    flow = displacement.detach().permute(0, 3, 1, 2)
     moved = []
     for feature in features:
         height, width = feature.shape[-2:]

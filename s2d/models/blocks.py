@@ -23,6 +23,19 @@ class ConvBlock(nn.Sequential):
         )
 
 
+class Pointwise(nn.Conv2d):
+    """Convolution 1x1, as a product of matrices: torch's own lays out channels-last pictures anew, there and back."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, inputs, h, w) -> (B, outputs, h, w)."""
+        if torch.compiler.is_exporting():  # other runtimes have fast ones
+            return super().forward(x)
+        return F.linear(x.movedim(1, -1), self.weight[..., 0, 0], self.bias).movedim(-1, 1)
+
+
 class SpadeBlock(nn.Module):
     """Normalise, scale and shift by what the condition says at each place, rectify, convolve 3x3.
 
@@ -33,14 +46,13 @@ class SpadeBlock(nn.Module):
         super().__init__()
         self.norm = nn.GroupNorm(inputs // GROUP, inputs, affine=False)
         self.shared = nn.Conv2d(condition, hidden, 3, padding=1)
-        self.modulation = nn.Conv2d(hidden, 2 * inputs, 1)
+        self.scale, self.shift = Pointwise(hidden, inputs), Pointwise(hidden, inputs)
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x (B, inputs, h, w), condition (B, condition, h, w) -> (B, outputs, h, w)."""
-        scale, shift = self.modulation(F.leaky_relu(self.shared(condition), SLOPE)).chunk(2, dim=1)
-        normal = self.norm(x)
-        modulated = torch.addcmul(normal + shift, normal, scale)  # normal * (1 + scale) + shift, in fewer passes
+        said = F.leaky_relu(self.shared(condition), SLOPE)
+        modulated = self.norm(x) * self.scale(said) + self.shift(said)
         return self.conv(F.leaky_relu(modulated, SLOPE))  # type: ignore[no-any-return]
 
 
@@ -60,6 +72,9 @@ def initialise(module: nn.Module) -> None:
             nn.init.kaiming_normal_(child.weight, a=SLOPE)
             if child.bias is not None:
                 nn.init.zeros_(child.bias)
+    for child in module.modules():
+        if isinstance(child, SpadeBlock) and child.scale.bias is not None:
+            nn.init.ones_(child.scale.bias)
 
 
 def zero(conv: nn.Conv2d) -> None:

@@ -26,7 +26,7 @@ from s2d.landmarks import layout
 from s2d.models.animator import Animator, AnimatorConfig
 
 WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # of the last step of a run, and of its best validation
-FORMAT = 5  # of the header and the names of the weights
+FORMAT = 6  # of the header and the names of the weights
 HEADER = "s2d"  # the one key of the safetensors metadata: more would be written in random order
 CONFIG = "animator"  # where the training's hyperparameters keep AnimatorConfig as a plain dict
 DATA = "FaceDataModule"  # where a training checkpoint keeps what the data were like, among other things

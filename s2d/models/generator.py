@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from s2d.models.blocks import SLOPE, ConvBlock, SpadeBlock, initialise, resize, widths, zero
+from s2d.models.blocks import SLOPE, ConvBlock, Pointwise, SpadeBlock, initialise, resize, widths, zero
 from s2d.models.heatmaps import PART_COUNT
 
 FOLD = 2  # pixels a side that are one place
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """image (B, 3, S, S) in [0, 1] -> a list of (B, C min(2^level, 8), S/2 >> level, S/2 >> level)."""
-        features = [self.enter(F.pixel_unshuffle(2 * image - 1, FOLD))]
+        features = [self.enter(_fold(image))]
         for down in self.down:
             features.append(down(features[-1]))
         return features
@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         hidden = channels // 2
         self.bottleneck = nn.ModuleList(SpadeBlock(last, last, PART_COUNT, hidden) for _ in range(bottleneck))
         finer = list(reversed(list(pairwise(sizes))))
-        self.lateral = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in finer)
+        self.lateral = nn.ModuleList(Pointwise(b, a) for a, b in finer)
         self.up = nn.ModuleList(SpadeBlock(a, a, PART_COUNT, hidden) for a, _ in finer)
         self.head = nn.Conv2d(channels + 3 * FOLD**2, 3 * FOLD**2, 3, padding=1)
         initialise(self)
@@ -62,5 +62,10 @@ class Decoder(nn.Module):
         for lateral, block, skip in zip(self.lateral, self.up, reversed(features[:-1]), strict=True):
             x = F.interpolate(lateral(x), skip.shape[-2:], mode="bilinear", align_corners=False)
             x = block(skip + x, resize(heatmaps, *skip.shape[-2:]))
-        beside = F.pixel_unshuffle(2 * warped - 1, FOLD)
-        return F.pixel_shuffle(self.head(torch.cat([F.leaky_relu(x, SLOPE), beside], dim=1)).float(), FOLD)
+        x = torch.cat([F.leaky_relu(x, SLOPE), _fold(warped)], dim=1)
+        return F.pixel_shuffle(self.head(x).float(), FOLD)
+
+
+def _fold(image: Tensor) -> Tensor:
+    """Pixels of (B, 3, S, S) in [0, 1] as channels, in [-1, 1]: (B, 3 FOLD^2, S / FOLD, S / FOLD), channels last."""
+    return F.pixel_unshuffle(2 * image - 1, FOLD).contiguous(memory_format=torch.channels_last)

@@ -14,9 +14,9 @@ from torch import Tensor
 from s2d.landmarks import layout
 from s2d.models import mouth as m
 from s2d.models.blocks import identity_grid, smoothstep
-from s2d.models.faces import face_radius, known_in_both, known_mean
+from s2d.models.faces import face_radius, known_mean
 from s2d.models.heatmaps import full_precision
-from s2d.models.lips import TEETH_HEIGHT
+from s2d.models.lips import TEETH_HEIGHT, Lips
 
 NOSE = (*layout.PARTS["nose_bridge"], *layout.PARTS["nose_base"])
 # Colours and heights are near the medians of 160 mouths of 47 people that open, and have the contrast of single ones.
@@ -58,11 +58,10 @@ class _Inside(NamedTuple):
     """Above the lower lip."""
 
     @staticmethod
-    def of(mouth: m.Mouth, grid: Tensor) -> _Inside:
-        """The nodes of grid (h, w, 2)."""
-        u, v = mouth.axes.local(grid.reshape(1, -1, 2))
-        upper, lower = mouth.inner_edges(u)
-        middle_u, middle = mouth.axes.local(mouth.points[:, [m.INNER_UPPER[2]]])
+    def of(lips: Lips) -> _Inside:
+        """The driver's."""
+        middle_u, middle = lips.mine.axes.local(lips.mine.points[:, [m.INNER_UPPER[2]]])
+        u, (v, upper, lower) = lips.u, lips.gap
         return _Inside(u, u - middle_u, v - middle, v - upper, lower - v)
 
     @property
@@ -71,21 +70,20 @@ class _Inside(NamedTuple):
         return smoothstep((torch.minimum(self.u, 1 - self.u) - CORNER) / CORNER_FADE)
 
 
-def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: Tensor, grid: Tensor, pixel: float) -> Tensor:
-    """`image` (B, 3, h, w), the source moved, with the inside of the mouth where it opens; on grid (h, w, 2).
+def draw_interior(image: Tensor, lips: Lips, skin: Tensor, pixel: float) -> Tensor:
+    """`image` (B, 3, h, w), the source moved, with the inside of the mouth where it opens; at the N = h w places of
+    `lips`.
 
-    Its nodes are `pixel` apart, normalised. Points (B, 70, 2) normalised; skin (B, 3) of `skin_colour`. Unchanged where
-    a landmark of the mouth is not known, or it opens no further.
+    These are `pixel` apart, normalised; skin (B, 3) of `skin_colour`. Unchanged where a landmark of the mouth is not
+    known, or it opens no further.
     """
-    before, now = m.Mouth.of(source), m.Mouth.of(driving)
-    at = _Inside.of(now, grid)
-    shown = (before.opening * before.widths_by_height / now.widths_by_height)[:, None]  # in the driver's mouth widths
+    before, now, at = lips.theirs, lips.mine, _Inside.of(lips)
+    shown = before.opening[:, None] / lips.size  # in the driver's mouth widths
     opening = now.opening[:, None]
     share = _missing(at.depth, opening, shown) * (torch.minimum(at.depth, at.above) / SOFTNESS).clamp(0, 1)
-    share = torch.where(known_in_both(source, driving, m.NEEDED)[:, None], share, 0.0)
-    wider = (now.widths_by_height / before.widths_by_height)[:, None]
+    share = torch.where(lips.known, share, 0.0)
     seen = 1 - HIDDEN * ((opening - SMILE) / (ROUND - SMILE)).clamp(0, 1)
-    seen = seen * (1 - ROUNDED_HIDES * (1 - smoothstep((wider - NARROW) / (WIDE - NARROW))))
+    seen = seen * (1 - ROUNDED_HIDES * (1 - smoothstep((lips.size - NARROW) / (WIDE - NARROW))))
     flesh = _flesh(at, opening, skin)
     teeth = _teeth(at, skin, pixel / now.axes.width[:, None])
     colour = flesh + (_bitten(at) * seen)[:, None] * (teeth - flesh)

@@ -8,6 +8,8 @@ with the head.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from s2d.models import mouth as m
 from s2d.models.axes import Gap
 from s2d.models.blocks import smoothstep
 from s2d.models.faces import known_in_both
+from s2d.models.ring import ring_motion
 
 REACH = 0.15  # mouth widths beyond the outer edges over which this motion gives way to the smooth field
 REACH_ASIDE = 0.3  # mouth widths beside the corners over which skin is stretched
@@ -26,31 +29,70 @@ CREASE, CREASE_HEIGHT = 0.06, 0.2  # mouth widths that the line of closed lips g
 PARTED = 0.15  # mouth widths of opening, beyond the source's, from which on nothing of it is left
 
 
-def lip_motion(source: Tensor, driving: Tensor, head: Tensor, grid: Tensor) -> Tensor:
-    """What is to be added to the displacement `head` (B, h, w, 2) on `grid` (h, w, 2): (B, h, w, 2).
+class Lips(NamedTuple):
+    """Those of B faces at N places along and across the driver's mouth, in its widths, (B, N) each."""
 
-    Points (B, 70, 2) normalised. Zero away from the mouth, and where a landmark of it is not known.
+    places: Tensor
+    """(1, N, 2) normalised."""
+    theirs: m.Mouth
+    """The source's."""
+    mine: m.Mouth
+    """The driver's."""
+    u: Tensor
+    gap: Gap
+    """Between the driver's lips."""
+    known: Tensor
+    """(B, 1) whether all landmarks are, in both."""
+
+    @staticmethod
+    def at(source: Tensor, driving: Tensor, grid: Tensor) -> Lips:
+        """At the nodes of a grid (h, w, 2); points (B, 70, 2) normalised."""
+        theirs, mine, places = m.Mouth.of(source), m.Mouth.of(driving), grid.reshape(1, -1, 2)
+        u, v = mine.axes.local(places)
+        known = known_in_both(source, driving, m.NEEDED)[:, None]
+        return Lips(places, theirs, mine, u, Gap.between(v, *mine.inner_edges(u)), known)
+
+    @property
+    def size(self) -> Tensor:
+        """(B, 1) of the driver's mouth in the source's widths."""
+        return (self.mine.widths_by_height / self.theirs.widths_by_height)[:, None]
+
+
+def lip_motion(lips: Lips, head: Tensor) -> Tensor:
+    """What is to be added to the displacement `head` (B, N, 2): (B, N, 2) normalised.
+
+    Zero away from the mouth, and where a landmark of it is not known.
     """
-    theirs, mine = m.Mouth.of(source), m.Mouth.of(driving)
-    flat = grid.reshape(1, -1, 2)
-    u, v = mine.axes.local(flat)
-    u_there, v_there = theirs.axes.local(flat + head.flatten(1, 2))
-    gap, end = Gap.between(v, *mine.inner_edges(u)), Gap.between(v_there, *theirs.inner_edges(u_there))
-    (_, upper, lower), (_, upper_end, lower_end) = gap, end
+    across, (ring, counts) = _columns(lips, head), ring_motion(lips.mine, lips.theirs, lips.places)
+    outside = (lips.gap.v <= lips.gap.upper) | (lips.gap.v >= lips.gap.lower)
+    counts = torch.where(lips.known & outside, counts, 0.0)[..., None]
+    return across + counts * (ring - head - across) + _aside(lips)
+
+
+def _columns(lips: Lips, head: Tensor) -> Tensor:
+    """How lips part and meet, column by column, beside `head` (B, N, 2): (B, N, 2) normalised."""
+    _, theirs, mine, u, gap, known = lips
+    u_there, v_there = theirs.axes.local(lips.places + head)
+    end = Gap.between(v_there, *theirs.inner_edges(u_there))
+    (v, upper, lower), (_, upper_end, lower_end) = gap, end
     (top, bottom), (top_end, bottom_end) = mine.outer_edges(u), theirs.outer_edges(u_there)
-    size = (mine.widths_by_height / theirs.widths_by_height)[:, None]  # of the driver's mouth in the source's widths
+    size = lips.size
     above = upper_end - (upper - v) * _stretch(upper_end - top_end, upper - top, size)
     below = lower_end + (v - lower) * _stretch(bottom_end - lower_end, bottom - lower, size)
     between = upper_end + _inside((v - upper) * size, (lower - upper) * size, lower_end - upper_end)
     wanted = gap.choose(above, between, below)
     outside = torch.maximum(top - v, v - bottom).clamp(min=0)
     share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
-    known = known_in_both(source, driving, m.NEEDED)[:, None]
-    share = torch.where(known, share, 0.0)
-    parted = ((mine.opening * size[:, 0] - theirs.opening) / PARTED).clamp(0, 1)
-    creased = (1.5 - theirs.opening / PARTED).clamp(0, 1)  # closed lips are, and an open mouth is not
-    aside = torch.where(known, (parted * creased)[:, None] * _past_crease(u, v), 0.0)
-    return theirs.axes.way(aside, share * (wanted - v_there)).reshape(head.shape)
+    across = torch.where(known, share * (wanted - v_there), 0.0)
+    return theirs.axes.way(torch.zeros_like(across), across)
+
+
+def _aside(lips: Lips) -> Tensor:
+    """How the skin beside the corners moves: (B, N, 2) normalised."""
+    parted = ((lips.mine.opening[:, None] * lips.size - lips.theirs.opening[:, None]) / PARTED).clamp(0, 1)
+    creased = (1.5 - lips.theirs.opening[:, None] / PARTED).clamp(0, 1)  # closed lips are, and an open mouth is not
+    aside = torch.where(lips.known, parted * creased * _past_crease(lips.u, lips.gap.v), 0.0)
+    return lips.theirs.axes.way(aside, torch.zeros_like(aside))
 
 
 def _past_crease(u: Tensor, v: Tensor) -> Tensor:

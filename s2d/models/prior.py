@@ -70,15 +70,19 @@ def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) ->
     """The source (B, 3, H, W) moved by the prior alone, with lashes and mouths: what an untrained animator gives."""
     height, width = source.shape[-2:]
     prior = motion_prior(source_points, driving_points, height, width)
-    displacement = blend(prior.displacement, prior.masks)
+    masks = prior.masks
+    displacement = blend(prior.displacement, masks)
     grid = identity_grid(height, width, displacement)
-    skin, share = skin_colour(source, source_points), sheet_share(prior.masks)
+    skin, share = skin_colour(source, source_points), sheet_share(masks)
     return prior.sheets.draw(warp(source, grid + displacement), source, skin, share)
 
 
 def sheet_share(masks: Tensor) -> Tensor:
-    """How much lids and lips count, by masks (B, K, h, w) of the candidates that have them: (B, 1, h, w)."""
-    return masks[:, [c.HEAD, c.SKULL]].sum(1, keepdim=True)
+    """How much lids and lips count, by masks (B, K, h, w) of the candidates that have them, and how much whites of
+    eyes, which pupils have, too: (B, 2, h, w).
+    """
+    lids = masks[:, c.HEAD] + masks[:, c.SKULL]
+    return torch.stack([lids, lids + masks[:, c.RIGHT_PUPIL] + masks[:, c.LEFT_PUPIL]], dim=1)
 
 
 def blinks_win(masks: Tensor, closing: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class MovedFace(Protocol):
 
     @property
     def sheets(self) -> Tensor:
-        """(B, 1, S, S) how much lids and lips count."""
+        """(B, 2, S, S) how much lids and lips count, and how much whites of eyes."""
         ...
 
 

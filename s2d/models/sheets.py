@@ -12,7 +12,7 @@ from s2d.models.eyeball import draw_white
 from s2d.models.eyes import Eyes, box_around_eyes
 from s2d.models.interior import draw_interior
 from s2d.models.lids import FARTHEST, REACH, Lids, closing, lashes_leave, lid_motion
-from s2d.models.lips import REACH_ASIDE, lip_motion
+from s2d.models.lips import REACH_ASIDE, Lips, lip_motion
 from s2d.models.mouth import OUTER
 
 AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, REACH_ASIDE  # widths of an eye and a mouth, that these reach
@@ -21,50 +21,48 @@ AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, REACH_ASIDE  # widths of an eye an
 class Sheets(NamedTuple):
     """The lids and lips of B faces on a grid, worked out around the eyes and around the mouth of all of them."""
 
-    source: Tensor
-    """(B, 70, 2) normalised."""
-    driving: Tensor
-    """(B, 70, 2)."""
     grid: Tensor
     """(h, w, 2), the whole one."""
     eyes: Box
     mouth: Box
     lids: Lids
     """On the nodes in the box of the eyes."""
+    lips: Lips
+    """On those in the box of the mouth."""
 
     @staticmethod
     def on(grid: Tensor, source: Tensor, driving: Tensor, eyes: Eyes) -> Sheets:
         """Points (B, 70, 2) normalised, and the eyes of these with lids as near as they look."""
         around_eyes, around_mouth = _boxes(driving, *grid.shape[:2])
-        return Sheets(source, driving, grid, around_eyes, around_mouth, Lids.at(eyes, around_eyes.cut(grid)))
+        lids, lips = Lids.at(eyes, around_eyes.cut(grid)), Lips.at(source, driving, around_mouth.cut(grid))
+        return Sheets(grid, around_eyes, around_mouth, lids, lips)
 
     def motion(self, head: Tensor) -> Tensor:
         """What lids and lips add to the displacement `head` (B, h, w, 2)."""
         height, width = self.grid.shape[:2]
+        around_mouth = self.mouth.cut(head)
         lids = lid_motion(self.lids).reshape(head.shape[0], *self.eyes.cut(self.grid).shape)
-        lips = lip_motion(self.source, self.driving, self.mouth.cut(head), self.mouth.cut(self.grid))
+        lips = lip_motion(self.lips, around_mouth.flatten(1, 2)).reshape(around_mouth.shape)
         return self.eyes.put_back(lids, height, width) + self.mouth.put_back(lips, height, width)
 
     def closing(self) -> Tensor:
         """How much of a blink there is at each node: (B, 1, h, w), 0 to 1."""
-        shape = self.source.shape[0], *self.eyes.cut(self.grid).shape[:2], 1
+        shape = self.lids.eyes.known.shape[0] // 2, *self.eyes.cut(self.grid).shape[:2], 1
         return self.eyes.put_back(closing(self.lids).reshape(shape), *self.grid.shape[:2]).permute(0, 3, 1, 2)
 
     def draw(self, image: Tensor, picture: Tensor, skin: Tensor, share: Tensor) -> Tensor:
         """The source `picture` moved, `image` (B, 3, h, w), with lashes, whites of eyes and the inside of the mouth.
 
-        share (B, 1, h, w) of them is drawn, in the colours that go with `skin` (B, 3); whites, where pupils take the
-        place of lids, as they are. In float32 also under autocast.
+        In the colours that go with `skin` (B, 3). Of share (B, 2, h, w) the first tells how much of lashes and mouths
+        is drawn, the second how much of whites. In float32 also under autocast.
         """
         with torch.autocast(image.device.type, enabled=False):
             around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (self.eyes, self.mouth))
             white = draw_white(around_eyes, picture, self.lids)
             lashes = white * (lashes_leave(self.lids).reshape(white.shape[0], 1, *white.shape[-2:]) - 1)
-            grid, pixel = self.mouth.cut(self.grid), 2 / (self.grid.shape[1] - 1)
-            inside = draw_interior(around_mouth, self.source, self.driving, skin, grid, pixel) - around_mouth
+            inside = draw_interior(around_mouth, self.lips, skin, 2 / (self.grid.shape[1] - 1)) - around_mouth
             change = self._put_back(lashes, self.eyes) + self._put_back(inside, self.mouth)
-            most = share.amax((1, 2, 3), keepdim=True)  # where a pupil's own motion holds, lids do not count
-            return image + share * change + most * self._put_back(white - around_eyes, self.eyes)
+            return image + share[:, :1] * change + share[:, 1:] * self._put_back(white - around_eyes, self.eyes)
 
     def _put_back(self, change: Tensor, box: Box) -> Tensor:
         """Pictures (B, 3, rows, columns) with zeros around them."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from s2d.errors import S2DError
 from s2d.models import losses
 from s2d.models.animator import AnimatorOutput
+from s2d.models.blocks import identity_grid
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.perceptual import Perceptual
 
@@ -35,9 +36,9 @@ class LossWeights:
     mouth: float = 1.0
     """L1 around the driving lips."""
     smoothness: float = 0.1
-    """Second differences of the flow."""
+    """Second differences of the flow, but for that of lids and lips."""
     fold: float = 1.0
-    """Places where the flow turns inside out."""
+    """Places where it turns inside out."""
     mask_prior: float = 0.1
     """Divergence of the masks from the prior's; fades to 0 at step `mask_prior_steps`."""
     mask_prior_steps: int = 500
@@ -93,10 +94,12 @@ class Objective(nn.Module):
         terms = self._pictures(output.image, target) | self._parts(output.image, target, batch["driving_points"])
         if weight.warped:
             terms["warped"] = weight.warped * losses.multiscale_l1(output.warped, target)
+        height, width = output.smooth.shape[1:3]
+        even = identity_grid(height, width, output.smooth) + output.smooth  # lids and lips may jump
         if weight.smoothness:
-            terms["smoothness"] = weight.smoothness * losses.flow_smoothness(output.grid)
+            terms["smoothness"] = weight.smoothness * losses.flow_smoothness(even)
         if weight.fold:
-            terms["fold"] = weight.fold * losses.fold_penalty(output.grid)
+            terms["fold"] = weight.fold * losses.fold_penalty(even)
         fading = weight.mask_prior * losses.decay(step, weight.mask_prior_steps)
         if fading:
             terms["mask_prior"] = fading * losses.mask_prior(output.masks, output.prior_masks)

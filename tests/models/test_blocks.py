@@ -30,7 +30,9 @@ def test_resize_keeps_a_linear_field_and_its_corners():
 def test_spade_with_a_silent_condition_only_normalises():
     torch.manual_seed(0)
     block = SpadeBlock(16, 8, 3, 4)
-    zero(block.modulation)
+    zero(block.scale)
+    zero(block.shift)
+    torch.nn.init.ones_(block.scale.bias)
     x = torch.randn(2, 16, 6, 6)
     quiet, loud = block(x, torch.zeros(2, 3, 6, 6)), block(x, torch.ones(2, 3, 6, 6))
     assert torch.equal(quiet, loud)

@@ -60,7 +60,7 @@ def test_what_is_saved_is_loaded(model, saved):
     loaded = load_animator(saved)
     assert same_weights(loaded, model)
     assert not loaded.training
-    header = {"format": 5, "layout": "ibug70", "config": asdict(SMALL)}
+    header = {"format": 6, "layout": "ibug70", "config": asdict(SMALL)}
     assert read_header(saved) == header | {"data": {"crop_size": "256", "detector": "mesh"}}
 
 

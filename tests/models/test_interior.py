@@ -13,6 +13,7 @@ from s2d.landmarks import layout
 from s2d.models import interior
 from s2d.models.blocks import identity_grid
 from s2d.models.interior import FULL, NARROW, SOFTNESS, WIDE, skin_colour
+from s2d.models.lips import Lips
 from s2d.models.losses import region
 from tests.models.conftest import head_turned, jaw_dropped
 
@@ -29,8 +30,8 @@ def skin() -> Tensor:
 
 def draw_interior(image: Tensor, source: Tensor, driving: Tensor, skin: tuple[float, ...] = SKIN) -> Tensor:
     """On the picture's own grid."""
-    grid = identity_grid(*image.shape[-2:], source)
-    return interior.draw_interior(image, source, driving, torch.tensor([skin]), grid, 2 / (image.shape[-1] - 1))
+    lips = Lips.at(source, driving, identity_grid(*image.shape[-2:], source))
+    return interior.draw_interior(image, lips, torch.tensor([skin]), 2 / (image.shape[-1] - 1))
 
 
 def opened(face: Tensor, by: float) -> Tensor:
@@ -244,8 +245,7 @@ def test_teeth_are_told_apart_where_a_pixel_is_fine_enough(skin: Tensor, face: T
     driving = opened(face, 0.1)
 
     def row(size: int) -> Tensor:
-        grid, black = identity_grid(size, size, face), torch.zeros(1, 3, size, size)
-        picture = interior.draw_interior(black, lips_closed(face), driving, torch.tensor([SKIN]), grid, 2 / (size - 1))
+        picture = draw_interior(torch.zeros(1, 3, size, size), lips_closed(face), driving)
         place = float(driving[0, 62, 1]) + 0.02
         return picture[0].mean(0)[round((place + 1) / 2 * (size - 1))]
 

@@ -159,7 +159,7 @@ def test_lids_that_a_detector_leaves_apart_hide_the_pupil_and_bring_their_lashes
     assert p.motion_prior(face, blinking, SIZE, SIZE).masks[:, c.RIGHT_PUPIL :].max() < 1e-4
     white = torch.ones(1, 3, 257, 257)
     sheets = p.motion_prior(face, blinking, 257, 257).sheets
-    drawn = sheets.draw(white, white, torch.ones(1, 3), torch.ones(1, 1, 257, 257))
+    drawn = sheets.draw(white, white, torch.ones(1, 3), torch.ones(1, 2, 257, 257))
     assert 1 - drawn.min() == pytest.approx(LASHES, abs=0.06)
 
 

@@ -41,7 +41,7 @@ def test_boxes_change_nothing(face: Tensor, story: str, tall: float, monkeypatch
     grid, skin = identity_grid(SIZE, SIZE, face), torch.tensor([[0.8, 0.6, 0.5]]).expand(len(driving), -1)
     head = torch.zeros(len(driving), SIZE, SIZE, 2)
     image = torch.rand(len(driving), 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    share = torch.full((len(driving), 1, SIZE, SIZE), 0.7)
+    share = torch.full((len(driving), 2, SIZE, SIZE), 0.7)
 
     def both() -> tuple[Tensor, Tensor]:
         worked_out = sheets.Sheets.on(grid, source, driving, eyes_of(source, driving).seen())
@@ -58,22 +58,26 @@ def test_boxes_change_nothing(face: Tensor, story: str, tall: float, monkeypatch
 
 
 def test_whites_are_drawn_where_the_eye_looks_away_from(face: Tensor):
-    """Between lids that are open, in a picture of any size, and not at all where lids count nowhere."""
+    """Between lids that are open, in a picture of any size, and as far as they count."""
     source = looking(wide_eyes(face), 0.68)
     picture = drawn_eyes(source)
     grid, skin = identity_grid(*picture.shape[-2:], face), torch.ones(1, 3)
 
-    def drawn(driving: Tensor, share: float) -> Tensor:
+    def drawn(driving: Tensor, whites: Tensor) -> Tensor:
         worked_out = sheets.Sheets.on(grid, source, driving, eyes_of(source, driving).seen())
-        shares = torch.full((1, 1, *picture.shape[-2:]), share)
+        shares = torch.stack([torch.ones_like(whites), whites], dim=1)
         return worked_out.draw(torch.zeros_like(picture), picture, skin, shares)[0, 0]
+
+    everywhere = torch.ones(1, *picture.shape[-2:])
+    left_half = (grid[None, ..., 0] < 0).float()
 
     aside = looking(source, 0.4)
     for side in (0, 1):
-        assert 0.9 * WHITE < along_the_eye(drawn(aside, 1.0), aside, side, 0.72) < WHITE
-        assert along_the_eye(drawn(aside, 1.0), aside, side, 0.2) == 0
-    assert drawn(aside, 0.0).abs().max() == 0
-    assert drawn(lids_closed(aside, 0.1), 1.0).max() < 0.02
+        assert 0.9 * WHITE < along_the_eye(drawn(aside, everywhere), aside, side, 0.72) < WHITE
+        assert along_the_eye(drawn(aside, everywhere), aside, side, 0.2) == 0
+    assert along_the_eye(drawn(aside, left_half), aside, 0, 0.72) > 0.9 * WHITE
+    assert along_the_eye(drawn(aside, left_half), aside, 1, 0.72) == 0
+    assert drawn(lids_closed(aside, 0.1), everywhere).max() < 0.02
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
