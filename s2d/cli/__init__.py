@@ -11,7 +11,7 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NoReturn
 
 from s2d import __version__, progress
@@ -45,6 +45,8 @@ WITHOUT_WINDOWS = (
 class Parser(argparse.ArgumentParser):
     """Says in one line, like every other mistake, what is wrong with the words of a command."""
 
+    commands: Collection[str] = ()
+    """Names of commands, where one is the first word."""
     _words: Sequence[str] = ()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - overloaded
@@ -53,20 +55,40 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Print the line, with options that were perhaps meant, and leave with 2."""
-        said = " ".join([*message.split(), *self._meant()])
+        """Print the line, with what was perhaps meant, and leave with 2."""
+        said = " ".join([*message.split(), *self._meant(), *self._without_option()])
         self.exit(2, f"{self.prog}: wrong usage: {said}; `{self.prog} --help` lists the options\n")
 
     def _meant(self) -> list[str]:
-        known = self._option_string_actions
         given = [word.partition("=")[0] for word in self._words if word.startswith("--")]
-        given = [word for word in given if "." not in word]  # those are LightningCLI's, which knows them
-        near = {word: difflib.get_close_matches(word, known, 1) for word in given if word not in known}
-        return [f"({word}: did you mean {options[0]}?)" for word, options in near.items() if options]
+        options = [word for word in given if "." not in word]  # those are LightningCLI's, which knows them
+        first = [word for word in self._words if not word.startswith("-")][:1] if self.commands else []
+        return [*_nearest(options, self._option_string_actions), *_nearest(first, self.commands)]
+
+    def _without_option(self) -> list[str]:
+        """Words that stand alone where required options are missing: perhaps their values, in this order."""
+        needed = [action for action in self._actions if action.required and action.option_strings]
+        for action in needed:
+            action.required = False  # so that the words can be read once more; what else is wrong ends here again
+        if not needed:
+            return []
+        args, alone = self.parse_known_args(self._words)
+        if any(word.startswith("-") for word in alone):  # an unknown option, whose value may be among the others
+            return []
+        missing = [action.option_strings[0] for action in needed if getattr(args, action.dest) is None]
+        meant = " ".join(f"{option} {word}" for option, word in zip(missing, alone, strict=False))
+        return [f"(not understood: {' '.join(alone)}; did you mean {meant}?)"] if meant else []
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
         """The same for words that it does not know."""
         self.error(f"unrecognized arguments: {' '.join(words)}")
+
+
+def _nearest(words: Iterable[str], known: Collection[str]) -> list[str]:
+    """What was perhaps meant by words that are not known. Dashes do not count: all options have them alike."""
+    bare = {name.lstrip("-"): name for name in known}
+    near = {word: difflib.get_close_matches(word.lstrip("-"), bare, 1) for word in words if word not in known}
+    return [f"({word}: did you mean {bare[found[0]]}?)" for word, found in near.items() if found]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,11 +129,12 @@ def _run(arguments: list[str]) -> int:
     return 0
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> Parser:
     """All commands by name and help; only the asked one is imported to add its arguments."""
     parser = Parser(prog="s2d", description="Stable face landmarks, and faces animated by them.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"s2d {__version__}")
     parser.set_defaults(asked=parser)
+    parser.commands = COMMANDS
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():

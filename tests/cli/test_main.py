@@ -142,10 +142,27 @@ def test_help_imports_no_command_and_nothing_heavy():
         ),
         (["animate", "--source", "a.jpg", "--out", "c.mp4"], "are required: --driving; "),
         (["train", "--data.size", "64"], "arguments are required: data.path; "),
+        (["live", "--source", "a.jpg", "--sise", "9"], "unrecognized arguments: --sise 9; "),
+        (["animat", "--source", "a.jpg"], " (animat: did you mean animate?); "),
+        (
+            ["animate", "a.jpg", "b.csv", "--out", "c.mp4"],
+            "--source, --driving (not understood: a.jpg b.csv; did you mean --source a.jpg --driving b.csv?); ",
+        ),
+        (
+            ["animate", "--source", "a.jpg", "b.csv", "--out", "c.mp4"],
+            "required: --driving (not understood: b.csv; did you mean --driving b.csv?); ",
+        ),
+        (
+            ["animate", "--sorce", "a.jpg", "b.csv", "--out", "c.mp4"],
+            "required: --source, --driving (--sorce: did you mean --source?); ",
+        ),
+        (["animate", "a.jpg", "--face", "0"], "argument --face: 0 is not a whole number, 1 or more; "),
         (["--versoin"], "s2d: wrong usage: unrecognized arguments: --versoin (--versoin: did you mean --version?); "),
     ],
 )
-def test_misspelt_options_are_told_with_the_nearest(capsys: pytest.CaptureFixture[str], words: list[str], told: str):
+def test_words_that_are_not_understood_are_told_with_what_was_perhaps_meant(
+    capsys: pytest.CaptureFixture[str], words: list[str], told: str
+):
     with pytest.raises(SystemExit) as stopped:
         cli.main(words)
     assert stopped.value.code == 2
