@@ -34,3 +34,9 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 def add_detector(parser: argparse.ArgumentParser, default: str | None = "mesh") -> None:
     """`--detector`; a `default` of None leaves it to settings from elsewhere, which end in mesh as well."""
     parser.add_argument("--detector", default=default, metavar="NAME", help="landmark detector (default: mesh)")
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """`--checkpoint`: the animator that moves it."""
+    trained = "trained weights (.safetensors or .ckpt) or a model of s2d export (.onnx); without: the prior"
+    parser.add_argument("--checkpoint", metavar="FILE", help=trained)

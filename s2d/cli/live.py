@@ -1,16 +1,20 @@
 """Animate a face photo by a webcam, or by a video file in its place, and say how fast that really was.
 
 examples:
-  s2d live --source face.jpg --model model.onnx
+  s2d live --source face.jpg --checkpoint model.onnx
   s2d live --source face.jpg --driving talking.mp4 --out moving.mp4
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 
-from s2d.cli.arguments import add_detector, add_source, at_least
+from s2d.cli.arguments import add_checkpoint, add_detector, add_source, at_least
+from s2d.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,23 +24,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     driver.add_argument("--camera", type=at_least(0), default=0, metavar="N", help="number of the webcam (default: 0)")
     driver.add_argument("--driving", metavar="VIDEO", help="a file in place of the webcam")
     parser.add_argument("--out", metavar="MP4", help="write a video instead of showing a window")
-    parser.add_argument("--model", metavar="FILE", help="file of s2d export, or a checkpoint; without: the prior")
+    add_checkpoint(parser)
+    parser.add_argument("--model", dest="checkpoint", help=argparse.SUPPRESS)  # its name before
     add_detector(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run until q, Ctrl-C or the end of the file, then print the frame rate."""
+    from s2d.animation.driver import LANDMARK_FILES
     from s2d.animation.live import live
     from s2d.cli.output import emit
 
-    done = live(
-        args.source,
-        camera=args.camera,
-        driving=args.driving,
-        out=args.out,
-        model=args.model,
-        detector=args.detector,
-    )
+    if Path(args.driving or "").suffix.lower() in LANDMARK_FILES:  # before anything is loaded, or a window looked for
+        why = "it is a landmark file, and live takes a video or a camera"
+        raise UsageError(f"cannot animate by {args.driving}", why, "give it to s2d animate")
+    with _silent_opencv():
+        done = live(
+            args.source,
+            camera=args.camera,
+            driving=args.driving,
+            out=args.out,
+            model=args.checkpoint,
+            detector=args.detector,
+        )
     stages = ", ".join(f"{name} {spent:.3g}" for name, spent in done.milliseconds.items())
     line = f"{done.fps:.1f} frames a second ({done.animated} of {done.frames} frames with a face; ms a frame: {stages})"
     emit(asdict(done), [*([f"wrote {args.out}"] if args.out else []), line], args.json)
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """OpenCV prints every way by which it failed to open a camera; that none did is said by s2d."""
+    import cv2
+
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)

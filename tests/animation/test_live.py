@@ -116,10 +116,31 @@ def test_without_a_camera_or_a_window_one_line_says_what_to_do(
     with pytest.raises(UsageError, match="counted from 0"):
         live(folder / "photo.png", camera=-1)
     assert main([*source, "--camera", "99", "--out", str(folder / "none.mp4")]) == 1
-    assert "cannot open camera 99" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert told.startswith("s2d live: cannot open camera 99: ")
+    assert told.count("\n") == 1  # nothing of OpenCV's own, which logs each way that it tried
     monkeypatch.setattr("s2d.animation.live.cv2.currentUIFramework", lambda: "")
     assert main([*source, "--driving", str(folder / "clip.mp4")]) == 1
     assert capfd.readouterr().err.endswith("built without windows; write a file with --out\n")
+
+
+@pytest.mark.parametrize("option", ["--checkpoint", "--model"])
+def test_the_animator_is_named_as_in_animate(folder: Path, capsys: pytest.CaptureFixture[str], option: str):
+    missing = str(folder / "missing.onnx")
+    assert main(["live", "--source", str(folder / "photo.png"), option, missing]) == 1
+    assert f"cannot load an animator from {missing}: no such file" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["live", "--help"])
+    told = capsys.readouterr().out
+    assert "--checkpoint FILE" in told
+    assert "--model" not in told
+
+
+def test_landmark_files_are_no_drivers_of_live(capsys: pytest.CaptureFixture[str]):
+    """Told before anything is looked for, be it the photo or a window."""
+    assert main(["live", "--source", "missing.png", "--driving", "mine.csv"]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith("it is a landmark file, and live takes a video or a camera; give it to s2d animate\n")
 
 
 def test_a_live_preview_is_driven_by_pictures(folder: Path, tmp_path: Path):
