@@ -86,14 +86,16 @@ def animate(
     default the face's own, at most 2048. A driving video's sound is kept unless `audio` is False. The folder of `out`
     is made if it is missing.
 
-    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an unknown `mode`, an `fps` or `track`
-    that `driving` has no use for, or `side_by_side` and `paste_back` together; S2DError for unreadable input, no such
-    face or track, no checkpoint, or an `out` that cannot be written, which is found out before the driver is read.
+    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an unknown `mode`, a `runtime` that
+    does not run the checkpoint, an `fps` or `track` that `driving` has no use for, or `side_by_side` and `paste_back`
+    together; S2DError for unreadable input, no such face or track, no checkpoint, or an `out` that cannot be written,
+    which is found out before the driver is read.
     """
     check_mode(mode)
     _check(size, out, face)
     if side_by_side and paste_back:
         raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
+    _check_runtime(checkpoint, runtime)
     model, trained = load_runtime(checkpoint, runtime)
     finder = SharedDetector(lambda: make_detector(detector), DETECTORS.get(detector, 1))
     moving = load_source(source, finder, size, face=face, whole=paste_back)
@@ -128,6 +130,16 @@ def _check(size: int | None, out: str | Path, face: int) -> None:
         raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
+
+
+def _check_runtime(checkpoint: str | Path | None, runtime: str | None) -> None:
+    """A sound file of the one runtime would look damaged to the other."""
+    ending, asked = Path(checkpoint or "").suffix, f"runtime {runtime} with {checkpoint}"
+    if runtime == "torch" and ending == ".onnx":
+        raise UsageError(asked, "torch does not run models of s2d export", "leave out --runtime torch")
+    if runtime == "onnx" and ending in (".safetensors", ".ckpt"):
+        remedy = "leave out --runtime onnx, or make an .onnx file of it with s2d export and give that"
+        raise UsageError(asked, "it is a checkpoint, which torch runs", remedy)
 
 
 def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:

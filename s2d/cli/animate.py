@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from s2d.cli.arguments import add_detector, add_source, at_least
+from s2d.cli.arguments import add_checkpoint, add_detector, add_source, at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="video, data set, frames file of one (.parquet), or landmarks (.csv, .npy)",
     )
     parser.add_argument("--out", required=True, metavar="MP4", help="the video to write")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="FILE",
-        help="trained weights (.safetensors or .ckpt) or a model of s2d export (.onnx); without: the prior",
-    )
+    add_checkpoint(parser)
     parser.add_argument("--runtime", choices=("torch", "onnx"), help="default: onnx for .onnx files of s2d export")
     parser.add_argument("--mode", default="relative", choices=("relative", "absolute"), help="default: relative")
     form = parser.add_mutually_exclusive_group()
@@ -50,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         type=int,
         metavar="PX",
-        help="side of the moving square (default: the face's, at most 512; with --paste-back at most 2048)",
+        help="side of the moving square, an even number of pixels, 64 to 2048 (default: the face's own in the photo, "
+        "but no more than 512, or 2048 with --paste-back)",
     )
     parser.add_argument(
         "--no-audio",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from s2d.animation import driver
-from s2d.animation.animate import animate
+from s2d.animation.animate import MAX_SIZE, MIN_SIZE, animate
 from s2d.animation.driver import load_driver
 from s2d.animation.source import load_source
 from s2d.cli import main
@@ -169,6 +169,29 @@ def test_the_driver_is_not_written_over(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("s2d.animation.animate.load_driver", lambda *_: pytest.fail("the work has begun"))
     with pytest.raises(S2DError, match=r"clip\.mp4: it is what is to be read"):
         animate(folder / "photo.png", folder / "clip.mp4", folder / "clip.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime", "remedy"),
+    [
+        ("trained.onnx", "torch", "leave out --runtime torch"),
+        (
+            "best.safetensors",
+            "onnx",
+            "it is a checkpoint, .*; leave out --runtime onnx, or make an .onnx",
+        ),
+        ("last.ckpt", "onnx", "leave out --runtime onnx"),
+    ],
+)
+def test_a_file_of_the_other_runtime_is_not_called_damaged(folder: Path, name: str, runtime: str, remedy: str):
+    with pytest.raises(UsageError, match=rf"runtime {runtime} with {name}: .*{remedy}"):
+        animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", checkpoint=name, runtime=runtime)
+
+
+def test_the_help_says_which_sizes_there_are(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["animate", "--help"])
+    assert f"{MIN_SIZE} to {MAX_SIZE}" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("size", [0, 101, 4096])
