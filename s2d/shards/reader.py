@@ -28,6 +28,7 @@ from s2d.landmarks import layout
 from s2d.shards.schema import FRAME_MEASURES, SCHEMA_VERSION, TRACKS, VIDEOS, read_metadata
 from s2d.shards.writer import part_path
 from s2d.storage import Location, location, reaching
+from s2d.wording import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,6 @@ Result = TypeVar("Result")
 
 AGREE = ("layout", "schema_version", "crop_size")  # besides `Provenance.settings`, which must all agree
 READERS = 8
-NAMED = 5  # tracks that are named when another was asked for
 PICTURELESS = ("frame", "time", "raw", "aligned", "score", "valid", *FRAME_MEASURES)
 
 
@@ -104,11 +104,17 @@ class Dataset:
         Raises S2DError when the data set has no such track.
         """
         if track_id not in self._index:
-            some = ", ".join(list(self._index)[:NAMED]) or "none at all"
-            why = f"the data set has {len(self)}: {some}{', ...' if len(self) > NAMED else ''}"
-            raise S2DError(f"cannot find track {track_id}", why, "`s2d inspect DATA --tracks` lists them all")
+            remedy = "`s2d inspect DATA --tracks` lists them all"
+            raise S2DError(f"cannot find track {track_id}", self._instead_of(track_id), remedy)
         shard, row = self._index[track_id]
         return self._shards[shard].frames, row
+
+    def _instead_of(self, track_id: str) -> str:
+        """The tracks that begin like one that is not there; without any, the first."""
+        near = [name for name in self._index if name.startswith(track_id)]
+        if near:
+            return f"the data set has none of exactly this name, did you mean {first_few(near)}?"
+        return f"the data set has {len(self)}: {first_few(list(self._index)) or 'none at all'}"
 
     def frames(self, track_id: str, *, jpeg: bool = True) -> TrackFrames:
         """All frames of one track; without the pictures for `jpeg=False`, which is much quicker.

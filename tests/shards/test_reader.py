@@ -132,9 +132,15 @@ def test_duckdb_alone_reads_it(example):
 def test_no_such_track_names_those_that_there_are(example, monkeypatch):
     with pytest.raises(S2DError, match=r"cannot find track nobody: .* has 3: (\w-\w+-\d(, )?){3}; `s2d inspect"):
         open_dataset(example).frames("nobody")
-    monkeypatch.setattr("s2d.shards.reader.NAMED", 2)
-    with pytest.raises(S2DError, match=r"has 3: \w-\w+-\d, \w-\w+-\d, \.\.\.; "):
+    monkeypatch.setattr("s2d.wording.NAMED", 2)
+    with pytest.raises(S2DError, match=r"has 3: \w-\w+-\d, \w-\w+-\d and 1 more; "):
         open_dataset(example).frames("nobody")
+
+
+def test_the_tracks_that_begin_like_the_asked_one_are_named(example):
+    """And no other: the first few of a large data set seldom are those."""
+    with pytest.raises(S2DError, match=r"did you mean b-one-0, b-one-1\?; `s2d inspect"):
+        open_dataset(example).frames("b-one")
 
 
 @pytest.mark.parametrize(
