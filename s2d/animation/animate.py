@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from s2d import geometry, progress
-from s2d.animation.advice import advice
+from s2d.animation import advice
 from s2d.animation.ahead import SharedDetector
 from s2d.animation.driver import Driver, load_driver
 from s2d.animation.painter import Painter
@@ -52,8 +52,8 @@ class Animation:
     """What became of the driver's sound: "copied", "encoded anew" or "none"."""
     trained: bool
     """Whether a checkpoint was used; otherwise the analytic prior alone moved the photo."""
-    note: str = ""
-    """What may be wrong with the result; empty where nothing is known to be."""
+    notes: tuple[str, ...] = ()
+    """What may be wrong with the result, a line each; empty where nothing is known to be."""
 
 
 def animate(
@@ -72,6 +72,7 @@ def animate(
     paste_back: bool = False,
     audio: bool = True,
     fps: float | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Animation:
     """Animate a face of the photo `source` by the landmarks of `driving`; write an MP4 to `out`.
 
@@ -84,7 +85,8 @@ def animate(
     of the photo, 2 the next. `side_by_side` writes source | driving | result. `paste_back` writes the whole photo, in
     its own resolution up to 4096 pixels a side and 9.4 megapixels, with the moving face in it; then `size` is by
     default the face's own, at most 2048. A driving video's sound is kept unless `audio` is False. The folder of `out`
-    is made if it is missing.
+    is made if it is missing. What may be wrong with the result is given to `tell` as soon as it is known, a line at a
+    time: of the photo before the driver is read, of the driver before anything is painted.
 
     Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an unknown `mode`, a `runtime` that
     does not run the checkpoint, an `fps` or `track` that `driving` has no use for, or `side_by_side` and `paste_back`
@@ -100,8 +102,10 @@ def animate(
     finder = SharedDetector(lambda: make_detector(detector), DETECTORS.get(detector, 1))
     moving = load_source(source, finder, size, face=face, whole=paste_back)
     check_writable(out, *(file for file in (source, driving, checkpoint) if file is not None))
+    notes = _told(advice.of_photo(moving, detector, pasted=paste_back), tell)
     driver = load_driver(driving, finder, moving.size, track, fps)
     points = _driving_points(moving, driver, mode)
+    notes += _told(advice.of_driver(moving.points, points, mode), tell)
     results = progress.track(Painter(model, moving, hold=paste_back).frames(points), "animating", total=len(points))
     pictures, height, width = _laid_out(moving, driver, results, side_by_side, paste_back)
     sound = driver.sound() if audio else None
@@ -119,7 +123,7 @@ def animate(
         track=driver.name,
         sound="none" if sound is None or not sound.codec else "copied" if sound.copied else "encoded anew",
         trained=trained,
-        note=advice(moving, points, mode, detector, pasted=paste_back),
+        notes=tuple(notes),
     )
 
 
@@ -130,6 +134,13 @@ def _check(size: int | None, out: str | Path, face: int) -> None:
         raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
+
+
+def _told(notes: list[str], tell: Callable[[str], None] | None) -> list[str]:
+    if tell is not None:
+        for note in notes:
+            tell(note)
+    return notes
 
 
 def _check_runtime(checkpoint: str | Path | None, runtime: str | None) -> None:

@@ -80,10 +80,11 @@ def run(args: argparse.Namespace) -> None:
         paste_back=args.paste_back,
         audio=args.audio,
         fps=args.fps,
+        tell=None if args.json else lambda note: emit({}, [f"note: {note}"], as_json=False),
     )
     how = "trained model" if made.trained else "the analytic prior, untrained"
     frames = "1 frame" if made.frames == 1 else f"{made.frames} frames"
     what = f"{frames} of {made.width} x {made.height} px at {made.fps:.3g} fps"
     sound = "" if made.sound == "none" else f", sound {made.sound}"
     line = f"wrote {made.out}: {what}, driven by {made.track} ({how}){sound}"
-    emit(asdict(made), [line, *filter(None, [made.note])], args.json)
+    emit(asdict(made), [line], args.json)

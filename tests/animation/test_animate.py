@@ -339,7 +339,35 @@ def test_another_face_s_landmarks_as_they_are_are_noted(
     advised = "for another person, give --mode relative"
     assert (advised in capsys.readouterr().out) == noted
     assert main(["animate", *map(str, words), "--size", "64", "--mode", mode, "--json"]) == 0
-    assert (advised in json.loads(capsys.readouterr().out)["note"]) == noted
+    assert (advised in "".join(json.loads(capsys.readouterr().out)["notes"])) == noted
+
+
+def test_what_the_photo_lacks_is_told_a_line_each_before_the_driver_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    """So that a user may stop; this driver is not even there, and the notes are out."""
+    small = cv2.resize(astronaut()[40:240, 120:320], (150, 150), interpolation=cv2.INTER_AREA)
+    write_image(folder / "small.png", small)
+    words = ["--source", folder / "small.png", "--driving", folder / "missing.mp4", "--out", folder / "noted.mp4"]
+    assert main(["animate", *map(str, words)]) == 1
+    told = capsys.readouterr()
+    small_face, outside = told.out.splitlines()
+    assert small_face.startswith("note: the face is small in the photo, ")
+    assert outside.startswith("note: ")
+    assert "beyond the photo" in outside
+    assert told.err.count("\n") == 1
+    assert main(["animate", *map(str, words), "--json"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_what_the_driver_lacks_is_told_before_anything_is_painted(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    np.save(folder / "wide.npy", load_driver(folder / "clip.mp4", make_detector("mesh"), 192).points[:4] * [1.25, 1.0])
+    told: list[str] = []
+    monkeypatch.setattr("s2d.animation.animate.Painter.paint", lambda *_: pytest.fail(f"painted, {len(told)} told"))
+    with pytest.raises(pytest.fail.Exception, match="painted, 2 told"):
+        animate(folder / "photo.png", folder / "wide.npy", folder / "x.mp4", size=64, mode="absolute", tell=told.append)
+    assert "the face is small" in told[0]
+    assert "give --mode relative" in told[1]
 
 
 @pytest.mark.parametrize(
