@@ -23,6 +23,7 @@ from s2d.landmarks.layout import COUNT, RIGHT_PUPIL, padded
 NUMBERS = (2 * RIGHT_PUPIL, 2 * COUNT)
 FEW = 0.1  # share of frames whose landmarks a detector may have got wrong altogether
 SHAPES = f"(T, {RIGHT_PUPIL}, 2) or (T, {COUNT}, 2)"
+UPSIDE_DOWN = 150.0  # degrees from upright: nobody who lies or leans, with room for a head that rolls
 LEAST_SPREAD = 2.0  # pixels; landmarks within less than this are shares of the picture, not pixels of it
 
 
@@ -49,21 +50,35 @@ def read_landmarks(path: str | Path) -> Float32:
         raise _error(path, "all of its landmarks are in one place", "give landmarks in pixels of the picture")
     if np.ptp(known) < LEAST_SPREAD:
         raise _error(path, "its landmarks are no pixels", "multiply shares of the picture by its width and height")
-    plain = _not_mirrored(points)
-    if len(plain) and np.mean(plain) < 1 - FEW:
-        why = f"in {int(np.sum(~plain))} of {len(plain)} frames eyes and mouth lie as in a mirror"
-        raise _error(path, why, "x counts to the right, y downwards, in the order of the 68 of iBUG")
+    _check_turn(path, points)
     return points
 
 
-def _not_mirrored(points: Float32) -> npt.NDArray[np.bool_]:
-    """Of the frames (T, 70, 2) that have eyes and a mouth, which are no mirror images, however they are turned."""
+def _check_turn(path: Path, points: Float32) -> None:
+    """Raises S2DError for faces that are mirrored, or stand on their heads, in more than a few frames."""
+    mirrored, tilt = _mirrored_and_tilt(points)
+    if np.sum(mirrored) > FEW * len(mirrored):
+        why = f"in {int(np.sum(mirrored))} of {len(mirrored)} frames eyes and mouth lie as in a mirror"
+        raise _error(path, why, "x counts to the right, y downwards, in the order of the 68 of iBUG")
+    inverted = tilt > UPSIDE_DOWN
+    if len(inverted) and np.mean(inverted) > 1 - FEW:
+        why = f"in {int(np.sum(inverted))} of {len(inverted)} frames the face is upside down, its eyes below its mouth"
+        raise _error(path, why, "turn it by 180 degrees: x counts to the right, y downwards")
+
+
+def _mirrored_and_tilt(points: Float32) -> tuple[npt.NDArray[np.bool_], Array]:
+    """Of the frames (T, 70, 2) that have eyes and a mouth, which are mirror images, however they are turned.
+
+    And by how many degrees their mouth is not straight below their eyes, 0 to 180.
+    """
     right, left, mouth = (
         points[:, list(layout.PARTS[part])].mean(1) for part in ("right_eye", "left_eye", "outer_lips")
     )
     along, down = left - right, mouth - (left + right) / 2
     turn = along[:, 0] * down[:, 1] - along[:, 1] * down[:, 0]
-    return np.asarray(turn[np.isfinite(turn)] > 0)
+    known = np.isfinite(turn)
+    tilt = np.degrees(np.arctan2(abs(down[known, 0]), down[known, 1]))
+    return np.asarray(turn[known] <= 0), np.asarray(tilt, np.float64)
 
 
 def _error(path: Path, why: str, remedy: str) -> S2DError:

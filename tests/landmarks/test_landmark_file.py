@@ -123,6 +123,20 @@ def test_faces_that_are_mirrored_either_way_or_none(points: Float32, tmp_path: P
     assert len(read_landmarks(tmp_path / "a.npy")) == 20
 
 
+def test_faces_on_their_heads_are_refused_and_those_that_lie_or_lean_are_not(points: Float32, tmp_path: Path) -> None:
+    for degrees, frames, refused in ((180, 20, True), (120, 20, False), (-120, 20, False), (180, 17, False)):
+        angle = np.radians(degrees)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        faces = np.repeat(points[:1], 20, axis=0)
+        faces[:frames] = faces[:frames] @ turn
+        np.save(tmp_path / "a.npy", faces)
+        if refused:
+            with pytest.raises(S2DError, match="in 20 of 20 frames the face is upside down, its eyes below its mouth"):
+                read_landmarks(tmp_path / "a.npy")
+        else:
+            assert len(read_landmarks(tmp_path / "a.npy")) == 20
+
+
 def test_array_of_another_shape(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((5, 478, 3)))
     with pytest.raises(S2DError, match=r"not \(5, 478, 3\)"):
