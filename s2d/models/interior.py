@@ -39,7 +39,7 @@ NICK, NICK_WIDTH = 0.25, 0.012  # share of their light that is lost there, over 
 ROUNDED, ROUNDED_WIDTH = 0.02, 0.03  # mouth widths that they are shorter there, and over which
 BLEND = 0.04  # mouth widths over which one thing inside passes into the next
 STRETCH = 2.0  # of what the source shows below its teeth, which nobody sees
-AJAR = 0.05  # mouth widths of opening that detectors give closed lips: these show no teeth
+AJAR, SHOWING = 0.05, 0.04  # mouth widths of opening that detectors give closed lips, and beyond, that show teeth
 FULL = 0.1  # mouth widths of opening, beyond the source's, from which on all that the source has not is drawn
 
 
@@ -77,28 +77,32 @@ def draw_interior(image: Tensor, lips: Lips, skin: Tensor, pixel: float) -> Tens
     These are `pixel` apart, normalised; skin (B, 3) of `skin_colour`. Unchanged where a landmark of the mouth is not
     known, or it opens no further.
     """
-    before, now, at = lips.theirs, lips.mine, _Inside.of(lips)
-    shown = before.opening[:, None] / lips.size  # in the driver's mouth widths
-    opening = now.opening[:, None]
-    share = _missing(at.depth, opening, shown) * (torch.minimum(at.depth, at.above) / SOFTNESS).clamp(0, 1)
+    at, opening = _Inside.of(lips), lips.mine.opening[:, None]
+    share = _missing(lips, at) * (torch.minimum(at.depth, at.above) / SOFTNESS).clamp(0, 1)
     share = torch.where(lips.known, share, 0.0)
-    seen = 1 - HIDDEN * ((opening - SMILE) / (ROUND - SMILE)).clamp(0, 1)
+    seen = (1 - _own(lips)) * (1 - HIDDEN * ((opening - SMILE) / (ROUND - SMILE)).clamp(0, 1))
     seen = seen * (1 - ROUNDED_HIDES * (1 - smoothstep((lips.size - NARROW) / (WIDE - NARROW))))
     flesh = _flesh(at, opening, skin)
-    teeth = _teeth(at, skin, pixel / now.axes.width[:, None])
+    teeth = _teeth(at, skin, pixel / lips.mine.axes.width[:, None])
     colour = flesh + (_bitten(at) * seen)[:, None] * (teeth - flesh)
     return image + (share[:, None] * (colour - image.flatten(2))).reshape(image.shape)
 
 
-def _missing(depth: Tensor, opening: Tensor, shown: Tensor) -> Tensor:
-    """How much the source lacks of what is `depth` below the upper lip: (B, N), 0 to 1; nothing at rest."""
-    more = (opening - shown).clamp(min=0)
-    shown = (shown - AJAR).clamp(min=0)
-    teeth = shown.clamp(max=TEETH_HEIGHT)
-    lacks_teeth = 1 - (shown / TEETH_HEIGHT).clamp(max=1)
-    lacks_rest = 1 - (STRETCH * (shown - teeth) / (opening - teeth).clamp(min=1e-6)).clamp(0, 1)
-    lower_down = ((depth - TEETH_HEIGHT) / BLEND + 0.5).clamp(0, 1)
-    return (lacks_teeth + lower_down * (lacks_rest - lacks_teeth)) * (more / FULL).clamp(max=1)
+def _missing(lips: Lips, at: _Inside) -> Tensor:
+    """How much the source lacks of what is there: (B, N), 0 to 1; nothing at rest, nor teeth that it shows itself."""
+    opening, shown = lips.mine.opening[:, None], lips.theirs.opening[:, None] / lips.size
+    upper, lower = lips.theirs.inner_edges(at.u)
+    teeth = ((lower - upper) / lips.size).clamp(0, TEETH_HEIGHT)
+    own = _own(lips)
+    rest = STRETCH * (shown - AJAR - TEETH_HEIGHT) / (opening - TEETH_HEIGHT).clamp(min=1e-6)
+    lacks_rest = 1 - own * rest.clamp(0, 1)
+    lower_down = ((at.depth - teeth) / BLEND + 1).clamp(0, 1)
+    return (1 - own + lower_down * (lacks_rest - 1 + own)) * ((opening - shown) / FULL).clamp(0, 1)
+
+
+def _own(lips: Lips) -> Tensor:
+    """Whether the source shows teeth of its own: (B, 1), 0 to 1."""
+    return ((lips.theirs.opening[:, None] / lips.size - AJAR) / SHOWING).clamp(0, 1)
 
 
 def _light_and_hue(skin: Tensor) -> tuple[Tensor, Tensor]:

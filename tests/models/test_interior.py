@@ -191,6 +191,17 @@ def test_what_the_source_shows_of_its_mouth_stays(skin: Tensor, face: Tensor):
     assert half < 0.4 * closed
 
 
+def test_teeth_of_its_own_stay_as_they_are(skin: Tensor, face: Tensor):
+    """As far down as the source shows its mouth; no others are drawn below them."""
+    width = float(face[0, 54, 0] - face[0, 48, 0])
+    source, driving = (opened(lips_closed(face), by * width) for by in (0.12, 0.4))
+    column = between_lips(draw_interior(skin, source, driving), driving)
+    inside = torch.arange(column.shape[1]) * 2 / (SIZE - 1) / width  # mouth widths below the upper lip
+    own = skin[0, :, :1, 0]
+    assert (column - own)[:, inside < 0.07].abs().max() < 0.02
+    assert (column - own)[:, (inside > 0.17) & (inside < 0.3)].max() < 0
+
+
 def test_crossed_lips_draw_nothing(skin: Tensor, face: Tensor):
     assert torch.equal(draw_interior(skin, face, opened(face, -0.1)), skin)
 
