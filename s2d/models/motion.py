@@ -14,13 +14,14 @@ from s2d.models.blocks import ConvBlock, initialise, widths, zero
 from s2d.models.heatmaps import PART_COUNT
 
 DEPTH = 3  # halvings inside the U-Net
+MOST = 2.0  # largest logit: of two candidates the odds change by e^4 at most, or heads of people never seen tear
 
 
 class MotionUpdate(NamedTuple):
     """What the network changes, on its own (h, w) grid. All zero as long as it is untrained."""
 
     logits: Tensor
-    """(B, K, h, w), added to the prior's."""
+    """(B, K, h, w), added to the prior's, within +-MOST."""
     residual: Tensor
     """(B, 2, h, w) flow added in the foreground, normalised, within +-`reach`."""
     occlusion: Tensor
@@ -54,4 +55,5 @@ class MotionNetwork(nn.Module):
             x = F.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
             x = up(torch.cat([skip, x], dim=1))
         logits, residual, occlusion = self.head(x).float().split([candidates.COUNT, 2, 1], dim=1)
-        return MotionUpdate(logits, self.reach * torch.tanh(residual / self.reach), occlusion)
+        logits, residual = (most * torch.tanh(x / most) for x, most in ((logits, MOST), (residual, self.reach)))
+        return MotionUpdate(logits, residual, occlusion)

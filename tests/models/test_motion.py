@@ -2,7 +2,7 @@ import torch
 
 from s2d.models.candidates import COUNT
 from s2d.models.heatmaps import PART_COUNT
-from s2d.models.motion import MotionNetwork
+from s2d.models.motion import MOST, MotionNetwork
 
 
 def inputs(batch=2, size=16):
@@ -20,12 +20,13 @@ def test_says_nothing_untrained():
     assert all(field.abs().max() == 0 for field in update)
 
 
-def test_residual_stays_within_reach():
+def test_masks_and_residual_stay_within_reach():
     torch.manual_seed(0)
     network = MotionNetwork(8, 0.1)
     torch.nn.init.normal_(network.head.weight, std=10.0)
-    residual = network(*inputs()).residual
+    logits, residual, _ = network(*inputs())
     assert 0.09 < residual.abs().max() <= 0.1
+    assert 0.9 * MOST < logits.abs().max() <= MOST
 
 
 def test_output_is_float32_under_autocast():
