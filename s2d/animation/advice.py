@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from s2d.animation.source import SourceFace
@@ -24,6 +26,14 @@ TILTED = 60.0  # degrees from upright, from which on a photo lies on its side or
 ASIDE = 15.0
 OUTSIDE = 0.05  # share of the face's square beyond the photo, from which on it is seen
 SURE, PORTRAITS = 0.965, 0.98  # scores of `mesh`: a monkey's is .959, those of portraits and paintings .983 and above
+
+
+def told(notes: list[str], tell: Callable[[str], None] | None) -> list[str]:
+    """The notes, after each was given to `tell`, if anybody listens."""
+    if tell is not None:
+        for note in notes:
+            tell(note)
+    return notes
 
 
 def of_photo(source: SourceFace, detector: str, *, pasted: bool = False) -> list[str]:

@@ -15,7 +15,7 @@ from s2d.animation.ahead import SharedDetector
 from s2d.animation.driver import Driver, load_driver
 from s2d.animation.painter import Painter
 from s2d.animation.paste import Paste
-from s2d.animation.source import SourceFace, load_source
+from s2d.animation.source import SourceFace, check_size, load_source
 from s2d.errors import S2DError, UsageError
 from s2d.files import check_writable
 from s2d.geometry import Float32, Image
@@ -27,7 +27,6 @@ from s2d.video import VideoWriter
 from s2d.video.writer import later
 
 DETECTORS = {"mesh": 2}  # instances that share the driver's frames; others take all cores or much memory each
-MIN_SIZE, MAX_SIZE = 64, 2048
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,10 @@ def animate(
     finder = SharedDetector(lambda: make_detector(detector), DETECTORS.get(detector, 1))
     moving = load_source(source, finder, size, face=face, whole=paste_back)
     check_writable(out, *(file for file in (source, driving, checkpoint) if file is not None))
-    notes = _told(advice.of_photo(moving, detector, pasted=paste_back), tell)
+    notes = advice.told(advice.of_photo(moving, detector, pasted=paste_back), tell)
     driver = load_driver(driving, finder, moving.size, track, fps)
     points = _driving_points(moving, driver, mode)
-    notes += _told(advice.of_driver(moving.points, points, mode), tell)
+    notes += advice.told(advice.of_driver(moving.points, points, mode), tell)
     results = progress.track(Painter(model, moving, hold=paste_back).frames(points), "animating", total=len(points))
     pictures, height, width = _laid_out(moving, driver, results, side_by_side, paste_back)
     sound = driver.sound() if audio else None
@@ -130,17 +129,9 @@ def animate(
 def _check(size: int | None, out: str | Path, face: int) -> None:
     if face < 1:
         raise UsageError(f"face {face}", "faces are counted from 1, the largest", "give 1 or more")
-    if size is not None and not (MIN_SIZE <= size <= MAX_SIZE and size % 2 == 0):
-        raise UsageError(f"size {size}", "it does not suit a video", f"give an even number, {MIN_SIZE} to {MAX_SIZE}")
+    check_size(size)
     if Path(out).suffix.lower() != ".mp4":
         raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
-
-
-def _told(notes: list[str], tell: Callable[[str], None] | None) -> list[str]:
-    if tell is not None:
-        for note in notes:
-            tell(note)
-    return notes
 
 
 def _check_runtime(checkpoint: str | Path | None, runtime: str | None) -> None:

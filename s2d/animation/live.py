@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,11 @@ from threading import Lock
 import cv2
 import numpy as np
 
+from s2d.animation import advice
 from s2d.animation.ahead import ahead
 from s2d.animation.driver import LANDMARK_FILES
 from s2d.animation.painter import Painter
-from s2d.animation.source import load_source
+from s2d.animation.source import check_size, load_source
 from s2d.errors import S2DError, UsageError
 from s2d.files import check_writable
 from s2d.geometry import Array, Float32, Image
@@ -68,20 +69,30 @@ def live(
     out: str | Path | None = None,
     model: str | Path | None = None,
     detector: str = "mesh",
+    size: int | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> LiveResult:
     """Move the largest face of the photo `source` as the largest face before the camera moves, until q or Ctrl-C.
 
     `driving` is a video file in place of the `camera`, taken as fast as it can be. `out` is an MP4 to write instead of
     showing a window. `model` is a file of s2d export or a checkpoint; without it the analytic prior moves the photo.
+    `size` is the side of the moving square in pixels, as in `animate`: smaller ones are faster. What may be wrong with
+    the photo is given to `tell`, a line at a time.
 
-    Raises UsageError for a negative camera, S2DError for unreadable input, no camera, no window to show in, or a driver
-    without a face.
+    Raises UsageError for a negative camera, a `size` that is odd or out of range, or landmarks in place of a video;
+    S2DError for unreadable input, no camera, no window to show in, or a driver without a face.
     """
     if camera < 0:  # OpenCV would end the whole process
         raise UsageError(f"camera {camera}", "cameras are counted from 0", "give 0 or more")
+    if Path(driving or "").suffix.lower() in LANDMARK_FILES:
+        why = "it is a landmark file, and live takes a video or a camera"
+        raise UsageError(f"cannot animate by {driving}", why, "give it to s2d animate")
+    check_size(size)
     runtime, _ = load_runtime(model)
     finder = make_detector(detector)
-    painter = Painter(runtime, load_source(source, finder))
+    photo = load_source(source, finder, size)
+    advice.told(advice.of_photo(photo, detector), tell)
+    painter = Painter(runtime, photo)
     if out is None:
         _check_window()
     else:
@@ -230,8 +241,6 @@ def _targets(
 
 
 def _file_frames(path: str | Path) -> Iterator[tuple[float, Image]]:
-    if Path(path).suffix.lower() in LANDMARK_FILES:
-        raise S2DError(f"cannot animate by {path}", "a live preview needs pictures", "give it to s2d animate")
     reader = VideoReader(path)
     return zip(reader.times.tolist(), reader.frames(), strict=False)
 

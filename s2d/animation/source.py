@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2d.animation.paste import fit_for_video
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.geometry import Crop, Float32, Image
 from s2d.images import read_image
 from s2d.landmarks.detectors.base import Detector, Face
 from s2d.landmarks.tracking import crop_for
 
+LEAST_SIZE, LARGEST_SIZE = 64, 2048  # pixels that may be asked for
 MAX_SIZE = 512  # pixels: output grows with the photo up to here, unless the caller asks for more
 MAX_PASTED = 2048  # pixels: and up to here to be laid back, since a photo beside it would show what was lost
 
@@ -35,6 +36,13 @@ class SourceFace:
     def size(self) -> int:
         """Side of the crop in pixels."""
         return len(self.image)
+
+
+def check_size(size: int | None) -> None:
+    """Raises UsageError when a video cannot have this side."""
+    if size is not None and not (LEAST_SIZE <= size <= LARGEST_SIZE and size % 2 == 0):
+        remedy = f"give an even number, {LEAST_SIZE} to {LARGEST_SIZE}"
+        raise UsageError(f"size {size}", "it does not suit a video", remedy)
 
 
 def load_source(

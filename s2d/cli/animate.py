@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from s2d.cli.arguments import add_checkpoint, add_detector, add_source, at_least
+from s2d.cli.arguments import add_checkpoint, add_detector, add_size, add_source, at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the whole photo with the moving face in it, in the photo's own resolution (up to 4096 pixels a "
         "side and 9.4 megapixels, larger ones are shrunk; an odd side becomes even by repeating its last pixels)",
     )
-    parser.add_argument(
-        "--size",
-        type=int,
-        metavar="PX",
-        help="side of the moving square, an even number of pixels, 64 to 2048 (default: the face's own in the photo, "
-        "but no more than 512, or 2048 with --paste-back)",
-    )
+    add_size(parser, "the face's own in the photo, but no more than 512, or 2048 with --paste-back")
     parser.add_argument(
         "--no-audio",
         dest="audio",

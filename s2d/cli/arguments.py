@@ -40,3 +40,9 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """`--checkpoint`: the animator that moves it."""
     trained = "trained weights (.safetensors or .ckpt) or a model of s2d export (.onnx); without: the prior"
     parser.add_argument("--checkpoint", metavar="FILE", help=trained)
+
+
+def add_size(parser: argparse.ArgumentParser, default: str) -> None:
+    """`--size`: how large it is shown; `default` says what it is otherwise."""
+    what = f"side of the moving square, an even number of pixels, 64 to 2048 (default: {default})"
+    parser.add_argument("--size", type=int, metavar="PX", help=what)

@@ -11,10 +11,8 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
-from s2d.cli.arguments import add_checkpoint, add_detector, add_source, at_least
-from s2d.errors import UsageError
+from s2d.cli.arguments import add_checkpoint, add_detector, add_size, add_source, at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,18 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="MP4", help="write a video instead of showing a window")
     add_checkpoint(parser)
     parser.add_argument("--model", dest="checkpoint", help=argparse.SUPPRESS)  # its name before
+    add_size(parser, "the face's own in the photo, but no more than 512; smaller ones are faster")
     add_detector(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run until q, Ctrl-C or the end of the file, then print the frame rate."""
-    from s2d.animation.driver import LANDMARK_FILES
     from s2d.animation.live import live
     from s2d.cli.output import emit
 
-    if Path(args.driving or "").suffix.lower() in LANDMARK_FILES:  # before anything is loaded, or a window looked for
-        why = "it is a landmark file, and live takes a video or a camera"
-        raise UsageError(f"cannot animate by {args.driving}", why, "give it to s2d animate")
     with _silent_opencv():
         done = live(
             args.source,
@@ -46,6 +41,8 @@ def run(args: argparse.Namespace) -> None:
             out=args.out,
             model=args.checkpoint,
             detector=args.detector,
+            size=args.size,
+            tell=None if args.json else lambda note: emit({}, [f"note: {note}"], as_json=False),
         )
     stages = ", ".join(f"{name} {spent:.3g}" for name, spent in done.milliseconds.items())
     line = f"{done.fps:.1f} frames a second ({done.animated} of {done.frames} frames with a face; ms a frame: {stages})"

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from s2d.animation import driver
-from s2d.animation.animate import MAX_SIZE, MIN_SIZE, animate
+from s2d.animation.animate import animate
 from s2d.animation.driver import load_driver
-from s2d.animation.source import load_source
+from s2d.animation.source import LARGEST_SIZE, LEAST_SIZE, load_source
 from s2d.cli import main
 from s2d.errors import S2DError, UsageError
 from s2d.geometry import Crop
@@ -191,7 +191,7 @@ def test_a_file_of_the_other_runtime_is_not_called_damaged(folder: Path, name: s
 def test_the_help_says_which_sizes_there_are(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["animate", "--help"])
-    assert f"{MIN_SIZE} to {MAX_SIZE}" in " ".join(capsys.readouterr().out.split())
+    assert f"{LEAST_SIZE} to {LARGEST_SIZE}" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("size", [0, 101, 4096])

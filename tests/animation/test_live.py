@@ -143,7 +143,16 @@ def test_landmark_files_are_no_drivers_of_live(capsys: pytest.CaptureFixture[str
     assert told.endswith("it is a landmark file, and live takes a video or a camera; give it to s2d animate\n")
 
 
-def test_a_live_preview_is_driven_by_pictures(folder: Path, tmp_path: Path):
-    (tmp_path / "points.csv").touch()
-    with pytest.raises(S2DError, match="a live preview needs pictures; give it to s2d animate"):
-        live(folder / "photo.png", driving=tmp_path / "points.csv", out=tmp_path / "out.mp4")
+def test_it_is_shown_at_the_asked_size(folder: Path, tmp_path: Path):
+    live(folder / "photo.png", driving=folder / "clip.mp4", out=tmp_path / "small.mp4", size=96)
+    made = VideoReader(tmp_path / "small.mp4")
+    assert (made.width, made.height) == (96, 96)
+    with pytest.raises(UsageError, match="size 97: it does not suit a video; give an even number, 64 to 2048"):
+        live(folder / "photo.png", driving=folder / "clip.mp4", out=tmp_path / "odd.mp4", size=97)
+
+
+def test_what_is_wrong_with_the_photo_is_told(folder: Path, tmp_path: Path):
+    write_image(tmp_path / "lying.png", np.rot90(astronaut()).copy())
+    notes: list[str] = []
+    live(tmp_path / "lying.png", driving=folder / "clip.mp4", out=tmp_path / "out.mp4", size=64, tell=notes.append)
+    assert any("turn the photo" in note for note in notes)

@@ -142,7 +142,7 @@ def test_help_imports_no_command_and_nothing_heavy():
         ),
         (["animate", "--source", "a.jpg", "--out", "c.mp4"], "are required: --driving; "),
         (["train", "--data.size", "64"], "arguments are required: data.path; "),
-        (["live", "--source", "a.jpg", "--sise", "9"], "unrecognized arguments: --sise 9; "),
+        (["live", "--source", "a.jpg", "--fps", "9"], "unrecognized arguments: --fps 9; "),
         (["animat", "--source", "a.jpg"], " (animat: did you mean animate?); "),
         (
             ["animate", "a.jpg", "b.csv", "--out", "c.mp4"],
