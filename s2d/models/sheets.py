@@ -11,6 +11,7 @@ from s2d.models.box import Box, box_around
 from s2d.models.eyeball import draw_white
 from s2d.models.eyes import Eyes, box_around_eyes
 from s2d.models.interior import draw_interior
+from s2d.models.lid_skin import draw_lids
 from s2d.models.lids import FARTHEST, REACH, Lids, closing, lashes_leave, lid_motion
 from s2d.models.lips import REACH_ASIDE, Lips, lip_motion
 from s2d.models.mouth import OUTER
@@ -59,7 +60,8 @@ class Sheets(NamedTuple):
         with torch.autocast(image.device.type, enabled=False):
             around_eyes, around_mouth = (image[..., box.rows, box.columns] for box in (self.eyes, self.mouth))
             white = draw_white(around_eyes, picture, self.lids)
-            lashes = white * (lashes_leave(self.lids).reshape(white.shape[0], 1, *white.shape[-2:]) - 1)
+            leave = lashes_leave(self.lids).reshape(white.shape[0], 1, *white.shape[-2:])
+            lashes = draw_lids(white, picture, self.lids) * leave - white
             inside = draw_interior(around_mouth, self.lips, skin, 2 / (self.grid.shape[1] - 1)) - around_mouth
             change = self._put_back(lashes, self.eyes) + self._put_back(inside, self.mouth)
             return image + share[:, :1] * change + share[:, 1:] * self._put_back(white - around_eyes, self.eyes)
