@@ -92,7 +92,7 @@ def _missing(lips: Lips, at: _Inside) -> Tensor:
     """How much the source lacks of what is there: (B, N), 0 to 1; nothing at rest, nor teeth that it shows itself."""
     opening, shown = lips.mine.opening[:, None], lips.theirs.opening[:, None] / lips.size
     upper, lower = lips.theirs.inner_edges(at.u)
-    teeth = ((lower - upper) / lips.size).clamp(0, TEETH_HEIGHT)
+    teeth = ((lower - upper) / lips.size).clamp(0.0, TEETH_HEIGHT)  # torch.export takes no whole number with another
     own = _own(lips)
     rest = STRETCH * (shown - AJAR - TEETH_HEIGHT) / (opening - TEETH_HEIGHT).clamp(min=1e-6)
     lacks_rest = 1 - own * rest.clamp(0, 1)

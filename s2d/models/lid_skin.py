@@ -11,7 +11,7 @@ from torch import Tensor
 
 from s2d.models.blocks import smoothstep, warp
 from s2d.models.eyes import apart, lid_edges
-from s2d.models.lids import Lids
+from s2d.models.lids import FARTHEST, Lids
 
 BELOW = (0.2, 0.3, 0.4)  # eye widths below the lower lid where skin is taken
 SHADED = 0.72  # of the light below the eye is what a lid gets at least; more lights up lids that are just dark
@@ -35,8 +35,9 @@ def draw_lids(image: Tensor, picture: Tensor, lids: Lids) -> Tensor:
 def _covering(lids: Lids) -> Tensor:
     """Where a lid lies over what was open: (E, N), 0 to 1."""
     v, upper, _ = lids.gap
+    top = torch.maximum(lids.upper_end, upper - FARTHEST)
     within = smoothstep(lids.u * (1 - lids.u) / 0.1)
-    return within * smoothstep((v - lids.upper_end) / ABOVE + 1) * smoothstep((upper - v) / EDGE)
+    return within * smoothstep((v - top) / ABOVE + 1) * smoothstep((upper - v) / EDGE)
 
 
 def _skin(picture: Tensor, lids: Lids) -> tuple[Tensor, ...]:

@@ -45,7 +45,7 @@ def test_only_l1(case: tuple[AnimatorOutput, dict[str, torch.Tensor]]):
 def test_every_weight_scales_its_term(case: tuple[AnimatorOutput, dict[str, torch.Tensor]], name: str):
     output, batch = case
     shaken = torch.rand(output.grid.shape, generator=torch.Generator().manual_seed(0))
-    output = output._replace(masks=output.masks.flip(1), grid=output.grid + shaken)
+    output = output._replace(masks=output.masks.flip(1), smooth=output.smooth + shaken)
     once, thrice = (Objective(LossWeights(**OFF | {name: w}))(output, batch, step=0)[name] for w in (1.0, 3.0))
     assert once > 0
     torch.testing.assert_close(thrice, 3 * once)
