@@ -92,10 +92,7 @@ def animate(
     together; S2DError for unreadable input, no such face or track, no checkpoint, or an `out` that cannot be written,
     which is found out before the driver is read.
     """
-    check_mode(mode)
-    _check(size, out, face)
-    if side_by_side and paste_back:
-        raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
+    _check(size, out, face, mode, side_by_side and paste_back)
     _check_runtime(checkpoint, runtime)
     model, trained = load_runtime(checkpoint, runtime)
     finder = SharedDetector(lambda: make_detector(detector), DETECTORS.get(detector, 1))
@@ -109,9 +106,7 @@ def animate(
     pictures, height, width = _laid_out(moving, driver, results, side_by_side, paste_back)
     sound = driver.sound() if audio else None
     with VideoWriter(out, width, height, driver.fps, synthetic=True, sound=sound) as writer:
-        times = accumulate((driver.times - driver.times[0]).tolist(), later)
-        for picture, time in zip(pictures, times, strict=True):
-            writer.write(picture, time)
+        _write(writer, pictures, driver)
     return Animation(
         out=Path(out),
         frames=len(points),
@@ -126,7 +121,17 @@ def animate(
     )
 
 
-def _check(size: int | None, out: str | Path, face: int) -> None:
+def _write(writer: VideoWriter, pictures: Iterator[Image], driver: Driver) -> None:
+    """Each at the driver's time, counted from its first frame."""
+    times = accumulate((driver.times - driver.times[0]).tolist(), later)
+    for picture, time in zip(pictures, times, strict=True):
+        writer.write(picture, time)
+
+
+def _check(size: int | None, out: str | Path, face: int, mode: str, twice: bool) -> None:
+    check_mode(mode)
+    if twice:
+        raise UsageError("side by side and pasted back", "the panels show the face's square", "ask for one of them")
     if face < 1:
         raise UsageError(f"face {face}", "faces are counted from 1, the largest", "give 1 or more")
     check_size(size)

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Animate and say what was written."""
     from s2d.animation.animate import animate
-    from s2d.cli.output import emit
+    from s2d.cli.output import emit, tell
 
     made = animate(
         args.source,
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
         paste_back=args.paste_back,
         audio=args.audio,
         fps=args.fps,
-        tell=None if args.json else lambda note: emit({}, [f"note: {note}"], as_json=False),
+        tell=None if args.json else tell,
     )
     how = "trained model" if made.trained else "the analytic prior, untrained"
     frames = "1 frame" if made.frames == 1 else f"{made.frames} frames"

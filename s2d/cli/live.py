@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run until q, Ctrl-C or the end of the file, then print the frame rate."""
     from s2d.animation.live import live
-    from s2d.cli.output import emit
+    from s2d.cli.output import emit, tell
 
     with _silent_opencv():
         done = live(
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
             model=args.checkpoint,
             detector=args.detector,
             size=args.size,
-            tell=None if args.json else lambda note: emit({}, [f"note: {note}"], as_json=False),
+            tell=None if args.json else tell,
         )
     stages = ", ".join(f"{name} {spent:.3g}" for name, spent in done.milliseconds.items())
     line = f"{done.fps:.1f} frames a second ({done.animated} of {done.frames} frames with a face; ms a frame: {stages})"

@@ -27,6 +27,11 @@ def emit(result: Mapping[str, Any], tables: Sequence[Table | str], as_json: bool
         console.print(table, markup=False) if isinstance(table, str) else console.print(table)
 
 
+def tell(note: str) -> None:
+    """Print a line on what may be wrong with a result, before there is one."""
+    emit({}, [f"note: {note}"], as_json=False)
+
+
 def room() -> int:
     """Characters in a line of the terminal; where there is no terminal, enough that no cell is folded."""
     known = sys.stdout.isatty() or "COLUMNS" in os.environ

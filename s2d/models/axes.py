@@ -62,7 +62,7 @@ class Axes(NamedTuple):
         length = along.diff(dim=-1)
         place, span = place * SAMPLES, length.sum(-1, keepdim=True)
         table = _curve(length, across, span * torch.linspace(0, 1, SAMPLES + 1, dtype=u.dtype, device=u.device))
-        return _looked_up(table, place.clamp(0, SAMPLES))
+        return looked_up(table, place.clamp(0, SAMPLES))
 
 
 class Gap(NamedTuple):
@@ -116,7 +116,7 @@ def _onwards(along: Tensor) -> Tensor:
     return torch.stack(places, dim=-1)
 
 
-def _looked_up(table: Tensor, place: Tensor) -> Tensor:
+def looked_up(table: Tensor, place: Tensor) -> Tensor:
     """Values of a table (..., K) at places (..., N) between 0 and K - 1, straight between its entries."""
     index = place.detach().floor().long().clamp(0, table.shape[-1] - 2)  # of NaN, too
     before, after = table.gather(-1, index), table.gather(-1, index + 1)

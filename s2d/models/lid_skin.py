@@ -36,8 +36,7 @@ def _covering(lids: Lids) -> Tensor:
     """Where a lid lies over what was open: (E, N), 0 to 1."""
     v, upper, _ = lids.gap
     top = torch.maximum(lids.upper_end, upper - FARTHEST)
-    within = smoothstep(lids.u * (1 - lids.u) / 0.1)
-    return within * smoothstep((v - top) / ABOVE + 1) * smoothstep((upper - v) / EDGE)
+    return lids.within * smoothstep((v - top) / ABOVE + 1) * smoothstep((upper - v) / EDGE)
 
 
 def _skin(picture: Tensor, lids: Lids) -> tuple[Tensor, ...]:

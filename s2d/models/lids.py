@@ -49,6 +49,11 @@ class Lids(NamedTuple):
         return Lids(eyes, u, gap, upper_end, lower_end, closed)
 
     @property
+    def within(self) -> Tensor:
+        """(E, N) 1 between the corners of the eye, 0 beyond."""
+        return smoothstep(self.u * (1 - self.u) / 0.1)
+
+    @property
     def spare(self) -> Tensor:
         """How far outside the source's lids the skin comes from that covers the eye."""
         along = (self.u + BEYOND) / (1 + 2 * BEYOND)
@@ -86,7 +91,6 @@ def closing(lids: Lids) -> Tensor:
 
 def lashes_leave(lids: Lids) -> Tensor:
     """Share of light (B, N) that is left along upper lids that have closed: the skin brings no lashes with it."""
-    within = smoothstep(lids.u * (1 - lids.u) / 0.1)
     line = torch.exp(-(((lids.gap.v - lids.gap.upper) / LASH_WIDTH) ** 2))
-    shade = torch.where(lids.eyes.known[:, None], LASHES * lids.closed * within * line, 0.0)
+    shade = torch.where(lids.eyes.known[:, None], LASHES * lids.closed * lids.within * line, 0.0)
     return apart(1 - shade).prod(0)

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from s2d.geometry import Float32
+from s2d.models.axes import looked_up
 from s2d.models.blocks import smoothstep
 from s2d.models.mouth import INNER, OUTER, Mouth
 
-PARTED, OPEN = 0.1, 0.25  # mouth widths of opening: up to the one columns serve, from the other on the ring
+BEGINS, WHOLE = 0.1, 0.25  # mouth widths of opening: up to the one columns serve, from the other on the ring
 REACH = 0.15  # mouth widths beyond the lips over which this motion gives way to the smooth field
 DIRECTIONS = 96  # around the mouth
 PIECES = 6  # of an edge, from one landmark to the next
@@ -36,10 +37,10 @@ def ring_motion(mine: Mouth, theirs: Mouth, places: Tensor) -> tuple[Tensor, Ten
     ways = (_smooth(theirs.points[:, edge]) - _smooth(mine.points[:, edge]) for edge in (OUTER, INNER))
     rim, hole = (_around(edge, way) for edge, way in zip((outer, inner), ways, strict=True))
     far = at.abs().sum(-1)
-    (beyond, outer_way), (depth, inner_way) = (_looked_up(table, _direction(at)) for table in (rim, hole))
+    (beyond, outer_way), (depth, inner_way) = (_found(table, _direction(at)) for table in (rim, hole))
     within = ((far - depth) / (beyond - depth).clamp(min=THINNEST)).clamp(0, 1)[..., None]
     outside = (1 - beyond / far.clamp(min=1e-6)).clamp(min=0) * (at * size).norm(dim=-1) / 2
-    share = smoothstep(1 - outside / REACH) * smoothstep((mine.opening[:, None] - PARTED) / (OPEN - PARTED))
+    share = smoothstep(1 - outside / REACH) * smoothstep((mine.opening[:, None] - BEGINS) / (WHOLE - BEGINS))
     return inner_way + within * (outer_way - inner_way), share
 
 
@@ -96,10 +97,7 @@ def _direction(places: Tensor) -> Tensor:
     return torch.where(turn < 0, turn + 4, turn) * (DIRECTIONS / 4)
 
 
-def _looked_up(table: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    """The first row of a table (B, 3, K + 1) at places (B, N), and the others: (B, N) and (B, N, 2)."""
-    index = place.detach().long().clamp(0, table.shape[-1] - 2)
-    rows = index[:, None].expand(-1, table.shape[1], -1)
-    before, after = table.gather(-1, rows), table.gather(-1, rows + 1)
-    found = before + (place - index)[:, None] * (after - before)
-    return found[:, 0], found[:, 1:].movedim(1, -1)
+def _found(table: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+    """The first row of a table (B, 3, K) at places (B, N), and the others: (B, N) and (B, N, 2)."""
+    rows = looked_up(table, place[:, None].expand(-1, table.shape[1], -1))
+    return rows[:, 0], rows[:, 1:].movedim(1, -1)

@@ -9,7 +9,7 @@ from torch import Tensor
 from s2d.models.blocks import identity_grid
 from s2d.models.losses import jacobian
 from s2d.models.mouth import INNER, OUTER, Mouth
-from s2d.models.ring import OPEN, PARTED, REACH, ring_motion
+from s2d.models.ring import BEGINS, REACH, WHOLE, ring_motion
 from tests.models.conftest import turned
 
 
@@ -74,7 +74,7 @@ def test_it_counts_near_the_lips():
     torch.testing.assert_close(share, torch.tensor([1.0, 1.0, 0.5, 0.0]), atol=0.02, rtol=0)
 
 
-@pytest.mark.parametrize(("opening", "share"), [(0.9 * PARTED, 0.0), ((PARTED + OPEN) / 2, 0.5), (1.1 * OPEN, 1.0)])
+@pytest.mark.parametrize(("opening", "share"), [(0.9 * BEGINS, 0.0), ((BEGINS + WHOLE) / 2, 0.5), (1.1 * WHOLE, 1.0)])
 def test_it_counts_as_the_mouth_opens(opening: float, share: float):
     ajar = mouth(0.4, opening * (0.4 + 2 * 0.06) / 0.805)  # the mean of three heights, in widths of the outer lips
     assert float(Mouth.of(ajar).opening) == pytest.approx(opening, rel=0.01)
