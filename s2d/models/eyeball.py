@@ -1,8 +1,9 @@
 """The white of an eye that has turned, drawn where the source's eye shows none.
 
 An eyeball is moved with what the source shows of it, and its edge is stretched over what the source hides. That edge is
-skin and lashes of a corner, and of an eye that looks aside iris, too, which would fill the eye as it turns back. White
-is taken from that side of the source's pupil, or, where none is there, from the other; and shaded by lids and corners.
+skin and lashes of a corner, and of an eye that looks aside iris, too, which would fill the eye as it turns back. The
+white of an eye that turns far is lighter than most of the slivers that it shows at rest, in the shade of lids and
+corners: the lightest of them is taken, and shaded anew.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ TURN = 0.1  # eye widths of turn from which on all of the white is drawn
 SHADE = 0.04  # eye widths from a lid over which the white begins
 SHADOW, SHADOW_WIDTH = 0.2, 0.05  # share of light that the upper lid takes from white at its edge, and how far down
 DIM, DIM_WIDTH = 0.25, 0.3  # share that is lost at a corner, and how far from it, in eye widths
-CLEAR = 0.6  # of the gap between the source's lids, about its middle, is surely no lash
+PLACES = 15  # along an eye that are looked at for its white
+LIGHTEST = 40.0  # in a range of 1 of lightness: a place by a fortieth darker counts e times less
 
 
 class _Turned(NamedTuple):
@@ -35,8 +37,6 @@ class _Turned(NamedTuple):
     """How far a place is from the pupil towards the side that the eye turned away from."""
     distance: Tensor
     """How far it is from the pupil."""
-    across: Tensor
-    """Where it is in the source."""
     way: Tensor
     """1 where that side is the second corner's, -1 where it is the first one's."""
     centre: Tensor
@@ -65,19 +65,19 @@ def draw_white(image: Tensor, picture: Tensor, lids: Lids) -> Tensor:
     turned = _turned(eyes, lids)
     share = _lacking(turned) * _between_lids(lids) * eyes.openness
     shares = apart(torch.where(eyes.looking[:, None], share, 0.0)[:, None])
-    for drawn, white in zip(shares, _white(picture, lids, turned), strict=True):
+    for drawn, white in zip(shares, _whites(picture, lids), strict=True):
         moved = moved + drawn * (white - moved)
     return moved.reshape(image.shape)
 
 
 def _turned(eyes: Eyes, lids: Lids) -> _Turned:
     """At the places of `lids`."""
-    centre, level = eyes.theirs.local(eyes.source[:, [PUPIL]])
+    centre, _ = eyes.theirs.local(eyes.source[:, [PUPIL]])
     here = eyes.mine.local(eyes.driving[:, [PUPIL]])
     along, across = ((place - pupil) / eyes.larger for place, pupil in zip((lids.u, lids.gap.v), here, strict=True))
     way = torch.where(centre > here[0], 1.0, -1.0).to(centre)
     distance = (along**2 + across**2).clamp(min=1e-12).sqrt()
-    return _Turned(way * along, distance, level + across, way, centre, (centre - here[0]).abs())
+    return _Turned(way * along, distance, way, centre, (centre - here[0]).abs())
 
 
 def _lacking(eye: _Turned) -> Tensor:
@@ -88,27 +88,28 @@ def _lacking(eye: _Turned) -> Tensor:
     return torch.maximum(eye.bare, hidden) * (eye.turn / TURN).clamp(max=1) * outside
 
 
-def _white(picture: Tensor, lids: Lids, turned: _Turned) -> list[Tensor]:
-    """Colours (B, 3, N) for either eye."""
-    room = turned.room - CORNER
-    wider = torch.where(turned.room < 0.5, 1 - turned.room - CORNER, room)
-    side = torch.where(turned.room < 0.5, -turned.way, turned.way)
-    own = _sampled(picture, lids.eyes, turned.centre + turned.way * torch.minimum(turned.aside, room), turned.across)
-    other = _sampled(picture, lids.eyes, turned.centre + side * torch.minimum(turned.aside, wider), turned.across)
+def _whites(picture: Tensor, lids: Lids) -> list[Tensor]:
+    """Colours (B, 3, N) for either eye at the places of `lids`, shaded by the upper lid and the corners."""
     from_corner = torch.minimum(lids.u, 1 - lids.u)
     shadow = 1 - SHADOW * torch.exp(-(lids.gap.v - lids.gap.upper).clamp(min=0) / SHADOW_WIDTH)
     light = shadow * (1 - DIM * (1 - from_corner / DIM_WIDTH).clamp(0, 1))
-    each = zip(apart(turned.bare[..., None]), apart(light[:, None]), own, other, strict=True)
-    return [lit * (a + bare * (b - a)) for bare, lit, a, b in each]
+    each = zip(apart(light[:, None]), _lightest(picture, lids.eyes), strict=True)
+    return [lit * colour[..., None] for lit, colour in each]
 
 
-def _sampled(picture: Tensor, eyes: Eyes, along: Tensor, across: Tensor) -> tuple[Tensor, ...]:
-    """The source at places (E, N) of its eyes, or as near as is surely no lash: (B, 3, N) for either eye."""
+def _lightest(picture: Tensor, eyes: Eyes) -> tuple[Tensor, ...]:
+    """The lightest colour (B, 3) halfway between the source's lids and beside its iris, for either eye.
+
+    Light in all three channels: what is mirrored in an eye is often coloured, and skin has little blue.
+    """
+    along = torch.linspace(CORNER, 1 - CORNER, PLACES, device=picture.device).expand(len(eyes.source), -1)
     upper, lower = lid_edges(eyes.theirs, eyes.source, along)
-    middle, reach = (upper + lower) / 2, CLEAR * (lower - upper).clamp(min=0) / 2
-    across = torch.minimum(torch.maximum(across, middle - reach), middle + reach)
-    at = apart(eyes.theirs.corner[:, None] + eyes.theirs.way(along, across)).transpose(0, 1)
-    return warp(picture, at).unbind(2)
+    at = eyes.theirs.corner[:, None] + eyes.theirs.way(along, (upper + lower) / 2)
+    seen = warp(picture, apart(at).transpose(0, 1))  # (B, 3, 2, PLACES)
+    centre, _ = eyes.theirs.local(eyes.source[:, [PUPIL]])
+    iris = apart((along - centre).abs() < IRIS[1]).transpose(0, 1)
+    share = (LIGHTEST * seen.amin(1)).masked_fill(iris, -1e3).softmax(dim=-1)
+    return (seen * share[:, None]).sum(-1).unbind(2)
 
 
 def _between_lids(lids: Lids) -> Tensor:

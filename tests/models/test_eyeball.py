@@ -100,15 +100,34 @@ def test_an_eye_that_turns_further_aside_shows_the_white_it_has(face: Tensor, si
     assert along_the_eye(white, source, side, 0.5) == 0
 
 
-@pytest.mark.parametrize(("looks", "colour"), [(0.5, 0.8), (0.68, 0.4)])
-def test_white_is_that_of_its_own_side_if_the_source_shows_any_there(face: Tensor, looks: float, colour: float):
-    """Beyond the second corner of an eye that is lit from there."""
+@pytest.mark.parametrize(("looks", "lit", "colour"), [(0.5, 1, 0.8), (0.5, -1, 0.8), (0.68, 1, 0.4), (0.68, -1, 0.8)])
+def test_white_is_the_lightest_that_the_source_shows(face: Tensor, looks: float, lit: int, colour: float):
+    """Beyond the second corner of an eye that is lit from there, or from the first; an iris may hide what is lit."""
     source = looking(wide_eyes(face), looks)
     eye = layout.EYES[0]
     middle = (source[0, eye[0], 0] + source[0, eye[3], 0]) / 2
-    lit = torch.where(identity_grid(SIZE, SIZE, face)[..., 0] > middle, 0.8, 0.4).expand(1, 3, -1, -1)
-    drawn = along_the_eye(shown(source, looking(source, 0.3), lit), source, 0, 0.75)
+    side = lit * (identity_grid(SIZE, SIZE, face)[..., 0] - middle)
+    picture = torch.where(side > 0, 0.8, 0.4).expand(1, 3, -1, -1)
+    drawn = along_the_eye(shown(source, looking(source, 0.3), picture), source, 0, 0.75)
     assert 0.9 * colour < drawn < colour
+
+
+def test_a_light_mirrored_in_the_iris_is_no_white(face: Tensor):
+    source = looking(wide_eyes(face), 0.5)
+    picture = torch.full((1, 3, SIZE, SIZE), 0.4)
+    for pupil in PUPILS:
+        away = identity_grid(SIZE, SIZE, face) - source[0, pupil]
+        picture[..., away.norm(dim=-1) < 0.02] = 1.0
+    assert along_the_eye(shown(source, looking(source, 0.3), picture), source, 0, 0.75) < 0.41
+
+
+def test_what_is_light_in_one_colour_alone_is_no_white(face: Tensor):
+    """A red corner of an eye that is grey otherwise, and darker on the whole."""
+    source = looking(wide_eyes(face), 0.5)
+    picture = torch.full((1, 3, SIZE, SIZE), 0.5)
+    red = slice(0, round(float((source[0, layout.EYES[0][1], 0] + 1) / 2 * (SIZE - 1))))
+    picture[..., red] = torch.tensor([1.0, 0.3, 0.3])[:, None, None]
+    assert along_the_eye(shown(source, looking(source, 0.3), picture), source, 0, 0.75) < 0.51
 
 
 def test_lids_and_corners_shade_it(face: Tensor):
