@@ -102,7 +102,7 @@ def _lightest(picture: Tensor, eyes: Eyes) -> tuple[Tensor, ...]:
 
     Light in all three channels: what is mirrored in an eye is often coloured, and skin has little blue.
     """
-    along = torch.linspace(CORNER, 1 - CORNER, PLACES, device=picture.device).expand(len(eyes.source), -1)
+    along = torch.linspace(CORNER, 1 - CORNER, PLACES, device=picture.device).expand(eyes.source.shape[0], -1)
     upper, lower = lid_edges(eyes.theirs, eyes.source, along)
     at = eyes.theirs.corner[:, None] + eyes.theirs.way(along, (upper + lower) / 2)
     seen = warp(picture, apart(at).transpose(0, 1))  # (B, 3, 2, PLACES)
