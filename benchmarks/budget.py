@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from s2d.memory import keep_freed
 from s2d.models.animator import Animator
-from s2d.models.losses import decay
+from s2d.models.losses import half_cosine
 from s2d.training.datamodule import FaceDataModule
 from s2d.training.run import Run, TrainingCLI, config_path, quiet_lightning
 from s2d.training.sampling import StreamSampler
@@ -68,7 +68,7 @@ class Budget(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
         """The schedule, which counts steps, has just set the rate anew."""
-        rate = decay(max(0.0, self.used / self.seconds - (1 - FALLING)), FALLING)
+        rate = half_cosine(max(0.0, self.used / self.seconds - (1 - FALLING)), FALLING)
         for group in trainer.optimizers[0].param_groups:
             group["lr"] *= rate
 

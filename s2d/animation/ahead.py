@@ -6,12 +6,9 @@ Detectors, onnxruntime, torch and OpenCV all let go of Python's lock while they 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
-
-from s2d.geometry import Image
-from s2d.landmarks.detectors.base import Detector, Face
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,19 +35,3 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: in
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-class SharedDetector:
-    """Several instances of a detector, each with a share of the frames, at the same time; gives what one would give."""
-
-    def __init__(self, make: Callable[[], Detector], count: int) -> None:
-        self._detectors = [make() for _ in range(count)]
-        self.name, self.version = self._detectors[0].name, self._detectors[0].version
-
-    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
-        """As Detector's."""
-        count = len(self._detectors)
-        size = max(1, -(-len(frames) // count))
-        shares = [frames[start : start + size] for start in range(0, len(frames), size)]
-        pairs = zip(self._detectors, shares, strict=False)
-        return [faces for share in ahead(lambda pair: pair[0].detect(pair[1]), pairs, count) for faces in share]

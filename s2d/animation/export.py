@@ -27,10 +27,10 @@ def export(checkpoint: str | Path | None, out: str | Path, check: str | Path | N
     Returns out, size and the largest difference. Raises S2DError for unreadable input, a photo without a face, an
     `out` that cannot be written, or a graph that differs from torch.
     """
-    model = load_animator(checkpoint) if checkpoint else Animator(UNTRAINED).eval()
+    model = Animator(UNTRAINED).eval() if checkpoint is None else load_animator(checkpoint)
     check_writable(out, *(file for file in (checkpoint, check) if file is not None))
     size = model.config.size
-    face = load_source(check, make_detector(), size) if check else _astronaut(make_detector(), size)
+    face = _astronaut(make_detector(), size) if check is None else load_source(check, make_detector(), size)
     difference = export_onnx(out, model, example(face), trained=checkpoint is not None)
     return {"out": str(out), "size": size, "trained": checkpoint is not None, "difference": difference}
 

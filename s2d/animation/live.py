@@ -171,9 +171,10 @@ class _Stopwatch(Counter[str]):
 
 class _Window:
     def show(self, picture: Image, _moment: float) -> bool:
-        """False when the user has pressed q."""
+        """False when the user has pressed q or closed the window."""
         cv2.imshow(WINDOW, picture[..., ::-1])
-        return cv2.waitKey(1) & 0xFF != ord("q")
+        pressed = cv2.waitKey(1) & 0xFF  # it also lets the window system do its work
+        return pressed != ord("q") and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 
 
 class _File:

@@ -13,6 +13,7 @@ from s2d.animation.paste import FADE, hold_border, share_within
 from s2d.animation.source import SourceFace
 from s2d.geometry import Float32, Image
 from s2d.memory import keep_freed
+from s2d.models.faces import without_pupils
 from s2d.models.render import Renderer
 from s2d.models.runtime import Runtime, workers
 
@@ -34,7 +35,7 @@ class Painter:
         small = full if face.size == self._side else picture_tensor(self._whole.image(face.image, self._side))
         with torch.inference_mode():
             self._encoded = model.encode_source(small, self._small(face.points[None]))
-            self._renderer = Renderer(full, normalised(face.points[None], face.size))
+            self._renderer = Renderer(full, self._seen(face.points[None]))
 
     def frames(self, points: Float32) -> Iterator[Image]:
         """The source (size, size, 3) moved to each of the landmarks (T, 70, 2), in pixels of its crop."""
@@ -48,9 +49,14 @@ class Painter:
         with torch.inference_mode():
             moved = self.model.drive(self._encoded, self._small(points))
             held = moved if self._share is None else hold_border(moved, self._share)
-            images = self._renderer(held, normalised(points, self.face.size))
+            images = self._renderer(held, self._seen(points))
             pictures: Image = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return pictures
+
+    def _seen(self, points: Float32) -> torch.Tensor:
+        """The landmarks that the model may look at, normalised in the face's crop."""
+        found = normalised(points, self.face.size)
+        return found if self.model.config.pupils else without_pupils(found)
 
     def _small(self, points: Float32) -> torch.Tensor:
         """Points in pixels of the face's crop, normalised in the model's picture of it."""

@@ -19,6 +19,7 @@ from s2d.landmarks import layout
 from s2d.models import motion
 from s2d.models.blocks import GROUP, identity_grid, resize, warp
 from s2d.models.candidates import COUNT
+from s2d.models.faces import without_pupils
 from s2d.models.generator import FOLD, Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
 from s2d.models.interior import skin_colour
@@ -63,23 +64,24 @@ class AnimatorConfig:
         """
         for name in ("residual_reach", "heatmap_sigma"):
             object.__setattr__(self, name, float(getattr(self, name)))  # the only way into a frozen dataclass
-        step = max(1 << self.levels, self.motion_stride << motion.DEPTH) if self.levels in range(1, 9) else 0
-        sound = {
-            "channels": self.channels > 0 and self.channels % GROUP == 0,
-            "motion_channels": self.motion_channels > 0 and self.motion_channels % GROUP == 0,
-            "levels": step > 0,
-            "motion_stride": self.motion_stride in (1, 2, 4, 8),
-            "bottleneck": self.bottleneck >= 0,
-            "residual_reach": 0 < self.residual_reach < math.inf,
-            "heatmap_sigma": 0 < self.heatmap_sigma < math.inf,
-            "size": step > 0 and self.size >= step and self.size % step == 0,
+        groups, finite = f"a positive multiple of {GROUP}", "a number above 0"
+        rules = {
+            "channels": (self.channels > 0 and self.channels % GROUP == 0, groups),
+            "motion_channels": (self.motion_channels > 0 and self.motion_channels % GROUP == 0, groups),
+            "levels": (self.levels in range(1, 9), "1 to 8"),
+            "motion_stride": (self.motion_stride in (1, 2, 4, 8), "1, 2, 4 or 8"),
+            "bottleneck": (self.bottleneck >= 0, "0 or more"),
+            "residual_reach": (0 < self.residual_reach < math.inf, finite),
+            "heatmap_sigma": (0 < self.heatmap_sigma < math.inf, finite),
         }
-        wrong = [f"{name}={getattr(self, name)}" for name, good in sound.items() if not good]
+        if rules["levels"][0] and rules["motion_stride"][0]:  # otherwise nothing can be said of the size
+            step = max(1 << self.levels, self.motion_stride << motion.DEPTH)
+            rules["size"] = self.size > 0 and self.size % step == 0, f"a positive multiple of {step}"
+        wrong = {name: allowed for name, (good, allowed) in rules.items() if not good}
         if wrong:
-            remedy = (
-                f"channels are multiples of {GROUP}, strides 1, 2, 4 or 8, size a multiple of {step or 'the strides'}"
-            )
-            raise S2DError("cannot build an animator", f"it cannot have {', '.join(wrong)}", remedy)
+            why = f"it cannot have {', '.join(f'{name}={getattr(self, name)}' for name in wrong)}"
+            remedy = "; ".join(f"{name} is {allowed}" for name, allowed in wrong.items())
+            raise S2DError("cannot build an animator", why, remedy)
 
 
 UNTRAINED = AnimatorConfig(size=256, channels=8, levels=1, bottleneck=0, motion_channels=8, motion_stride=8)
@@ -198,10 +200,7 @@ class Animator(nn.Module):
 
     def _seen(self, points: Tensor) -> Tensor:
         """The landmarks that the animator may look at."""
-        if self.config.pupils:
-            return points
-        unknown = torch.full_like(points[:, len(layout.CONTOUR_68) :], torch.nan)
-        return torch.cat([points[:, : len(layout.CONTOUR_68)], unknown], dim=1)
+        return points if self.config.pupils else without_pupils(points)
 
     def _motion_update(
         self, encoded: EncodedSource, displacement: Tensor, masks: Tensor, heatmaps: Tensor

@@ -39,6 +39,12 @@ def _contour(points: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(known[..., None], contour, 0.0), known
 
 
+def without_pupils(points: Tensor) -> Tensor:
+    """The same landmarks, pupils not known."""
+    unknown = torch.full_like(points[:, len(layout.CONTOUR_68) :], torch.nan)
+    return torch.cat([points[:, : len(layout.CONTOUR_68)], unknown], dim=1)
+
+
 def known_in_both(source: Tensor, driving: Tensor, landmarks: Sequence[int]) -> Tensor:
     """(B,) whether all of these landmarks are known in both."""
     return torch.isfinite(source[:, list(landmarks)] + driving[:, list(landmarks)]).all(-1).all(-1)

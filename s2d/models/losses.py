@@ -88,10 +88,10 @@ def mask_prior(masks: Tensor, prior_masks: Tensor) -> Tensor:
     return (prior * (prior.log() - masks.clamp(min=MASK_EPSILON).log())).sum(dim=1).mean()
 
 
-def decay(step: float, steps: float) -> float:
+def half_cosine(step: float, steps: float) -> float:
     """From 1 at step 0 to 0 at `steps` and after, as half a cosine.
 
-    >>> [round(decay(step, 100), 2) for step in (0, 50, 100, 200)]
+    >>> [round(half_cosine(step, 100), 2) for step in (0, 50, 100, 200)]
     [1.0, 0.5, 0.0, 0.0]
     """
     return 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
@@ -103,7 +103,7 @@ def pair_loss(first: Tensor, second: Tensor, target_first: Tensor, target_second
 
 
 def cycle_loss(there: Tensor, back: Tensor, weights: Tensor) -> Tensor:
-    """How far from home the way there and back ends: mean distance, normalised, where `weights` (B, 1, H, W) say.
+    """How far from home the way there and back ends: mean of |x| + |y|, normalised, where `weights` (B, 1, H, W) say.
 
     there, back (B, H, W, 2): grids from driving to source and from source to driving.
     """

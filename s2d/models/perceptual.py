@@ -79,8 +79,9 @@ def perceptual_distance(images: Tensor, targets: Tensor) -> Tensor:
 
     For evaluation; the network is loaded once per process and device. Not comparable with LPIPS or other networks.
     """
-    with torch.inference_mode():
-        return _shared(str(images.device)).distances(images, targets)
+    device = images.device
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):  # the same in training as afterwards
+        return _shared(str(device)).distances(images, targets)
 
 
 @cache

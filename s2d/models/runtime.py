@@ -1,4 +1,4 @@
-"""What runs an animator: torch, or onnxruntime with a file of `s2d export`; both in the same four words."""
+"""What runs an animator: torch, or onnxruntime with a file of `s2d export`; both by the methods of Runtime."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2d.errors import S2DError
+from s2d.errors import S2DError, UsageError
 from s2d.geometry import Floats as Array
 from s2d.landmarks import layout
 from s2d.models.animator import UNTRAINED, Animator, AnimatorConfig
@@ -22,7 +22,7 @@ from s2d.models.stages import split
 KEY = "s2d"  # the one key of the graph's metadata
 FORMAT = 5  # of inputs, outputs and header, and of what landmarks mean: since 4, lids that have met are a gap apart
 INPUTS = ["source", "source_points", "driving_points"]
-OUTPUTS = ["image", "painted", "smooth", "head", "sheets"]
+RUNTIMES = ("torch", "onnx")
 WORKERS = 2  # frames animated at a time: that costs less than sharing each frame among as many threads
 DAMAGED = "it is damaged or no ONNX file"
 _REMEDY = "give a file of s2d export"
@@ -41,6 +41,9 @@ class Motion(NamedTuple):
     """(B, S, S, 2)."""
     sheets: Tensor
     """(B, 2, S, S)."""
+
+
+OUTPUTS = list(Motion._fields)
 
 
 class Runtime(Protocol):
@@ -103,8 +106,10 @@ def workers(runtime: Runtime) -> int:
 def load_runtime(path: str | Path | None, name: str | None = None) -> tuple[Runtime, bool]:
     """The animator in `path`, or the analytic prior for None; and whether it was trained.
 
-    `name` is "torch", "onnx", or None for what the file's ending says. Raises S2DError for a file of the other one.
+    `name` is "torch", "onnx", or None for what the file's ending says. Raises UsageError for any other name, and for a
+    file of the other runtime; S2DError for a file that is missing, damaged or no animator.
     """
+    _check_name(path, name)
     chosen = name or ("onnx" if Path(path or "").suffix == ".onnx" else "torch")
     if chosen == "onnx":
         if path is None:
@@ -112,6 +117,20 @@ def load_runtime(path: str | Path | None, name: str | None = None) -> tuple[Runt
         exported = OnnxAnimator(path)
         return exported, exported.trained
     return (Animator(UNTRAINED).eval(), False) if path is None else (load_animator(path), True)
+
+
+def _check_name(path: str | Path | None, name: str | None) -> None:
+    """A sound file of the one runtime would look damaged to the other."""
+    if name is None:
+        return
+    ending, asked = Path(path or "").suffix, f"runtime {name} with {path}"
+    if name not in RUNTIMES:
+        raise UsageError(f"runtime {name!r}", "there is no such runtime", f"choose one of {', '.join(RUNTIMES)}")
+    if name == "torch" and ending == ".onnx":
+        raise UsageError(asked, "torch does not run models of s2d export", "leave out --runtime torch")
+    if name == "onnx" and ending in (".safetensors", ".ckpt"):
+        remedy = "leave out --runtime onnx, or make an .onnx file of it with s2d export and give that"
+        raise UsageError(asked, "it is a checkpoint, which torch runs", remedy)
 
 
 def require(name: str, asked: str) -> ModuleType:

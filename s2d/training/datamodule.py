@@ -194,7 +194,7 @@ class FaceDataModule(pl.LightningDataModule):
                 remedy = "resume with the data and options it began with"
                 raise S2DError(self.asked.replace("train", "resume", 1), why, remedy)
 
-    def check_weights(self, trained_on: Mapping[str, str], asked: str) -> None:
+    def check_landmarks(self, trained_on: Mapping[str, str], asked: str) -> None:
         """Raises S2DError, opening with `asked`, when weights were trained on landmarks of another make."""
         for key in SAME_LANDMARKS:
             if key in trained_on and trained_on[key] != self.provenance[key]:

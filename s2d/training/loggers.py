@@ -63,9 +63,18 @@ def _csv_logger(out: Path, resumed_step: int | None) -> CSVLogger:
 def _rows(path: Path, step: int) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        rows = [{key: float(text) for key, text in row.items() if text} for row in csv.DictReader(file)]
+    whole = path.read_text(errors="replace").rpartition("\n")[0]  # a killed run may have left the last line unfinished
+    rows = [row for given in csv.DictReader(whole.splitlines()) if (row := _numbers(given))]
     return [row for row in rows if row["step"] < step]
+
+
+def _numbers(row: Mapping[str | None, Any]) -> dict[str, float] | None:
+    """A row of numbers; None for what is none, as a crash of the machine leaves it."""
+    try:
+        found = {str(key): float(text) for key, text in row.items() if text}
+    except (TypeError, ValueError):  # cells beyond the last column come as a list
+        return None
+    return found if "step" in found else None
 
 
 def _wandb_logger(out: Path) -> WandbLogger:

@@ -17,7 +17,7 @@ from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
 from s2d.models.checkpoint import FORMAT, PEOPLE, VERSION, People, check_format
 from s2d.models.discriminator import PatchDiscriminator
 from s2d.models.heatmaps import part_heatmaps
-from s2d.models.losses import decay as half_cosine
+from s2d.models.losses import half_cosine
 from s2d.models.perceptual import perceptual_distance
 from s2d.models.prior import prior_warp
 from s2d.training.objective import LossWeights, Objective

@@ -100,7 +100,7 @@ class Objective(nn.Module):
             terms["smoothness"] = weight.smoothness * losses.flow_smoothness(even)
         if weight.fold:
             terms["fold"] = weight.fold * losses.fold_penalty(even)
-        fading = weight.mask_prior * losses.decay(step, weight.mask_prior_steps)
+        fading = weight.mask_prior * losses.half_cosine(step, weight.mask_prior_steps)
         if fading:
             terms["mask_prior"] = fading * losses.mask_prior(output.masks, output.prior_masks)
         if following is not None and weight.coherence:

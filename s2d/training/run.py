@@ -106,7 +106,7 @@ class TrainingCLI(LightningCLI):
     """LightningCLI without subcommands, with this project's module, data and files."""
 
     def __init__(self, options: Sequence[str], config: Path, run: Run) -> None:
-        self.run_folder, self.yaml = run, config
+        self.run, self.yaml = run, config
         self.resumed = read_checkpoint(run.resume) if run.resume else None
         super().__init__(
             AnimatorModule,
@@ -161,7 +161,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:  # noqa: ANN401
         """Logger, checkpoints, sheets and bar of the run, beside whatever the user's own options ask for."""
-        out, given = self.run_folder.out, self.config_init["trainer"]
+        out, given = self.run.out, self.config_init["trainer"]
         self.best = BestWeights(out / BEST)
         mine = [
             ExamplesCallback(out, clip_frames=self.config["clip_frames"]),
@@ -188,16 +188,16 @@ class TrainingCLI(LightningCLI):
         self._announce(self._nothing_left(trainer.max_steps))
         if own_logger:
             step = int(self.resumed["global_step"]) if self.resumed else None
-            trainer.logger = make_logger(self.run_folder.logger, out, step)
+            trainer.logger = make_logger(self.run.logger, out, step)
         return trainer
 
     def _claim(self) -> None:
         if is_main_process():
             if not self.trying:
-                claim(self.run_folder)
+                claim(self.run)
                 if not self.resumed:  # what a run left that died before its first checkpoint
                     self.best.path.unlink(missing_ok=True)
-                self._announce(": ".join(filter(None, [f"training into {self.run_folder.out}", self.run_folder.why])))
+                self._announce(": ".join(filter(None, [f"training into {self.run.out}", self.run.why])))
             self._announce(self._note)
 
     def _nothing_left(self, steps: int) -> str:
@@ -208,12 +208,12 @@ class TrainingCLI(LightningCLI):
         return f"it has had {had} steps: nothing is left to train; go on with --trainer.max_steps above that"
 
     def _announce(self, line: str) -> None:
-        if self.run_folder.announce and line:
-            self.run_folder.announce(line)
+        if self.run.announce and line:
+            self.run.announce(line)
 
     def _prepare(self) -> None:
         """Data and weights, which must have been made alike; and what shall log them."""
-        check_logger(self.run_folder.logger)
+        check_logger(self.run.logger)
         self.datamodule.setup("fit")
         self.model.people = self.datamodule.split.people  # a resumed run's is in its checkpoint
         if self.resumed:
@@ -238,9 +238,9 @@ class TrainingCLI(LightningCLI):
     def _fit(self) -> dict[str, Any]:
         keep_freed()
         trainer, model = self.trainer, self.model
-        checkpoint = str(self.run_folder.resume) if self.resumed else None
+        checkpoint = str(self.run.resume) if self.resumed else None
         if trainer.is_global_zero and not self.trying:
-            self.parser.save(self.config, self.run_folder.out / CONFIG, overwrite=True, skip_unset=False)
+            self.parser.save(self.config, self.run.out / CONFIG, overwrite=True, skip_unset=False)
         for logger in trainer.loggers:
             logger.log_hyperparams({key: value for key, value in self.config.as_dict().items() if key != "config"})
         log_data(trainer.loggers, self.datamodule.content_hashes(), self.datamodule.provenance)
@@ -272,7 +272,7 @@ class TrainingCLI(LightningCLI):
         return dict(found[0]) if found else {}
 
     def _keep(self) -> dict[str, str | None]:
-        weights, checkpoint = self.run_folder.out / WEIGHTS, self.run_folder.out / FOLDER / LAST
+        weights, checkpoint = self.run.out / WEIGHTS, self.run.out / FOLDER / LAST
         if self.trainer.is_global_zero and not self.trying:
             save_animator(weights, self.model.average, self.datamodule.provenance, self.model.people)
         kept = {"checkpoint": checkpoint, "weights": weights}
@@ -305,7 +305,7 @@ def begin_from(path: Path, module: AnimatorModule, data: FaceDataModule) -> None
     """
     asked = f"cannot begin with the weights of {path}"
     animator, origin = load_with_origin(path)
-    data.check_weights(origin.data, asked)
+    data.check_landmarks(origin.data, asked)
     theirs, mine = asdict(animator.config), asdict(module.animator.config)
     fixed = theirs.keys() - {"size", "motion_stride"}  # which no weight depends on
     differ = [

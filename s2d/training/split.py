@@ -45,7 +45,8 @@ def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] |
     A published split is honoured: `test` is left out of both sides, `val` is held out. Where there is no `val`, or
     `identities` names others, held out are these, or the `share` of identities whose names have the smallest hashes:
     as a data set grows, hardly anyone changes sides. With a single identity the last `share` of each track is held
-    out. Raises S2DError when nothing is left to train on, a named identity is not there, or one is in two splits.
+    out. Raises S2DError when nothing is left to train on, a named identity is not there, is of `val` or
+    `test`, or one is in two splits.
     """
     found = tracks["frames"] * tracks["valid_share"].fillna(1.0)
     tracks = tracks[found.round() >= MIN_FRAMES].sort_values(["data", "track_id"])
@@ -56,9 +57,20 @@ def split_tracks(tracks: pd.DataFrame, share: float, identities: Sequence[str] |
     val, free = tracks[published == "val"], tracks[~published.isin(["val", "test"])]
     if free.empty:
         raise S2DError(asked, "all its tracks are in the published splits val and test", "train on another data set")
-    split = _as_published(free, val) if len(val) and not identities else _part(free, share, identities, asked)
-    tests = tracks.loc[published == "test", "identity"].nunique()
-    return replace(split, note=split.note + (f"; {tests} of the published test split left out" if tests else ""))
+    sides = dict(zip(tracks["identity"], published, strict=True))
+    _check_free([name for name in identities or () if sides.get(name) in ("val", "test")], sides, asked)
+    as_published = len(val) > 0 and not identities
+    split = _as_published(free, val) if as_published else _part(free, share, identities, asked)
+    unused = tracks[(published == "test") | ((published == "val") & (not as_published))].groupby("split")["identity"]
+    left_out = [f"; {people} of the published {side} split left out" for side, people in unused.nunique().items()]
+    return replace(split, note="".join([split.note, *left_out]))
+
+
+def _check_free(bound: Sequence[str], sides: Mapping[str, str | None], asked: str) -> None:
+    """Raises S2DError for somebody who is asked for and has a published split."""
+    if bound:
+        remedy = "name people of its training split, or nobody, for its own validation split"
+        raise S2DError(asked, f"{bound[0]} is in its published split {sides[bound[0]]}", remedy)
 
 
 def _as_published(free: pd.DataFrame, val: pd.DataFrame) -> Split:

@@ -6,12 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
-from s2d.animation.ahead import SharedDetector, ahead
-from s2d.geometry import Image
-from s2d.landmarks.detectors.base import Face
+from s2d.animation.ahead import ahead
 
 
 def test_results_come_in_the_order_of_the_items_however_long_each_takes():
@@ -49,20 +46,3 @@ def test_an_error_comes_where_its_result_would_have_come():
     assert [next(results), next(results)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
-
-
-class Counting:
-    """Finds in each frame as many faces as its first pixel says."""
-
-    name, version = "counting", "1"
-
-    def detect(self, frames: list[Image]) -> list[list[Face]]:
-        return [[Face.of_points(np.zeros((70, 2)), 1.0)] * int(frame[0, 0, 0]) for frame in frames]
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_detectors_that_share_the_frames_give_what_one_gives(count: int):
-    frames = [np.full((2, 2, 3), number, np.uint8) for number in range(count)]
-    shared = SharedDetector(Counting, 2)  # type: ignore[arg-type]
-    assert [len(faces) for faces in shared.detect(frames)] == list(range(count))
-    assert (shared.name, shared.version) == ("counting", "1")

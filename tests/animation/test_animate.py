@@ -21,9 +21,11 @@ from s2d.geometry import Crop
 from s2d.images import read_image, write_image
 from s2d.landmarks import layout
 from s2d.landmarks.detectors.factory import make_detector
+from s2d.landmarks.detectors.mesh import MeshDetector
 from s2d.landmarks.retarget import retarget
 from s2d.landmarks.synthetic import make_clip, write_clip
 from s2d.landmarks.synthetic.clip import astronaut
+from s2d.models.runtime import load_runtime
 from s2d.video import VideoReader
 
 FRAMES = 24
@@ -186,6 +188,21 @@ def test_the_driver_is_not_written_over(folder: Path, monkeypatch: pytest.Monkey
 def test_a_file_of_the_other_runtime_is_not_called_damaged(folder: Path, name: str, runtime: str, remedy: str):
     with pytest.raises(UsageError, match=rf"runtime {runtime} with {name}: .*{remedy}"):
         animate(folder / "photo.png", folder / "clip.mp4", folder / "x.mp4", checkpoint=name, runtime=runtime)
+
+
+@pytest.mark.parametrize("name", ["ONNX", "tensorrt", ""])
+def test_an_unknown_runtime_is_not_taken_for_torch(name: str):
+    with pytest.raises(UsageError, match=f"runtime '{name}': there is no such runtime; choose one of torch, onnx"):
+        load_runtime(None, name)
+
+
+def test_the_driver_is_followed_as_everywhere_else(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Data sets, live previews and animations are to have the same landmarks of the same video."""
+    shots: list[MeshDetector] = []
+    follow = MeshDetector.follow
+    monkeypatch.setattr(MeshDetector, "follow", lambda self: shots.append(self) or follow(self))
+    animate(folder / "photo.png", folder / "clip.mp4", folder / "followed.mp4", size=64)
+    assert shots
 
 
 def test_the_help_says_which_sizes_there_are(capsys: pytest.CaptureFixture[str]):

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from s2d.animation.live import BLEND_SECONDS, LOST_SECONDS, NEUTRAL_SECONDS, LiveFace, LiveResult, _File, live
+from s2d.animation.live import BLEND_SECONDS, LOST_SECONDS, NEUTRAL_SECONDS, LiveFace, LiveResult, _File, _Window, live
 from s2d.cli import main
 from s2d.errors import S2DError, UsageError
-from s2d.geometry import Float32
+from s2d.geometry import Float32, Image
 from s2d.images import write_image
 from s2d.landmarks.detectors.factory import make_detector
 from s2d.landmarks.synthetic import make_clip, write_clip
@@ -74,6 +74,21 @@ def test_moments_closer_than_a_tick_of_the_file_follow_each_other_by_one(tmp_pat
             assert screen.show(picture, moment)
     with VideoReader(tmp_path / "x.mp4") as made:
         np.testing.assert_allclose(made.times, [0, 1 / CLOCK, 2 / CLOCK, 0.04], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "visible", "going_on"), [(-1, 1.0, True), (ord("x"), 1.0, True), (ord("q"), 1.0, False), (-1, 0.0, False)]
+)
+def test_a_window_ends_the_preview_by_q_or_by_being_closed(
+    monkeypatch: pytest.MonkeyPatch, key: int, visible: float, going_on: bool
+):
+    shown: list[Image] = []
+    monkeypatch.setattr("s2d.animation.live.cv2.imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr("s2d.animation.live.cv2.waitKey", lambda _: key)
+    monkeypatch.setattr("s2d.animation.live.cv2.getWindowProperty", lambda *_: visible)
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert _Window().show(picture, 0.0) is going_on
+    np.testing.assert_array_equal(shown[0], picture[..., ::-1])  # OpenCV's windows are BGR
 
 
 @pytest.mark.parametrize("gap", [0.8 * LOST_SECONDS, 1.5 * LOST_SECONDS])

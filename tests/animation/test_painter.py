@@ -55,3 +55,16 @@ def test_frames_are_those_painted_one_by_one(points: Float32):
     alone = np.concatenate([painter.paint(driving[i : i + 1]) for i in range(10)])
     assert together.shape == (10, 96, 96, 3)
     assert abs(together.astype(int) - alone).max() <= 1
+
+
+def test_an_animator_that_knows_no_pupils_shows_none_of_their_motion(points: Float32):
+    """An ablation is to be one at any size, though whites and irises are drawn at the picture's own."""
+    face = ramp(points, 200)
+    looking = face.points.copy()
+    looking[68:] += 3
+    made = {
+        pupils: Painter(Animator(AnimatorConfig(pupils=pupils)).eval(), face).paint(np.stack([face.points, looking]))
+        for pupils in (True, False)
+    }
+    assert abs(made[True][1].astype(int) - made[True][0]).max() > 10
+    np.testing.assert_array_equal(made[False][1], made[False][0])

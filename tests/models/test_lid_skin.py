@@ -10,18 +10,10 @@ from s2d.landmarks import layout
 from s2d.models.blocks import identity_grid
 from s2d.models.lid_skin import SHADED, SHARE, draw_lids
 from s2d.models.lids import Lids
-from tests.models.conftest import eyes_of
+from tests.models.conftest import eyes_of, lids_closed
 
 SIZE = 257
 SKIN = torch.tensor([0.8, 0.6, 0.5])[None, :, None, None].expand(1, 3, SIZE, SIZE)
-
-
-def lids_at(face: Tensor, openness: float) -> Tensor:
-    """The same face, lids this share as far from the lower ones."""
-    moved = face.clone()
-    for upper, lower in (*layout.RIGHT_LIDS, *layout.LEFT_LIDS):
-        moved[:, upper] = torch.lerp(face[:, lower], face[:, upper], openness)
-    return moved
 
 
 def drawn(image: Tensor, face: Tensor, driving: Tensor, picture: Tensor = SKIN) -> Tensor:
@@ -37,7 +29,7 @@ def on_the_lid(picture: Tensor, face: Tensor, eye: tuple[int, ...]) -> Tensor:
 
 @pytest.mark.parametrize("eye", layout.EYES)
 def test_a_dark_lid_takes_the_colour_of_the_skin_below_the_eye(face: Tensor, eye: tuple[int, ...]):
-    lid = on_the_lid(drawn(torch.zeros_like(SKIN), face, lids_at(face, 0.0)), face, eye)
+    lid = on_the_lid(drawn(torch.zeros_like(SKIN), face, lids_closed(face, 0.0)), face, eye)
     torch.testing.assert_close(lid, SHARE * SHADED * SKIN[0, :, 0, 0], atol=0.02, rtol=0)
 
 
@@ -45,25 +37,25 @@ def test_it_is_the_skin_of_that_side(face: Tensor):
     """A face in light from one side has one lid lighter than the other."""
     picture = SKIN.clone()
     picture[..., : SIZE // 2] *= 0.5
-    made = drawn(torch.zeros_like(SKIN), face, lids_at(face, 0.0), picture)
+    made = drawn(torch.zeros_like(SKIN), face, lids_closed(face, 0.0), picture)
     right, left = (on_the_lid(made, face, eye).mean() for eye in layout.EYES)
     assert float(right / left) == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_more_the_eye_closes_the_more_of_it(face: Tensor):
-    steps = [float(drawn(torch.zeros_like(SKIN), face, lids_at(face, by)).sum()) for by in (1.0, 0.6, 0.3, 0.0)]
+    steps = [float(drawn(torch.zeros_like(SKIN), face, lids_closed(face, by)).sum()) for by in (1.0, 0.6, 0.3, 0.0)]
     assert steps[0] == 0
     assert steps == sorted(steps)
 
 
 def test_lids_that_are_light_enough_stay(face: Tensor):
     light = (SHADED + 0.02) * SKIN
-    assert torch.equal(drawn(light, face, lids_at(face, 0.0)), light)
+    assert torch.equal(drawn(light, face, lids_closed(face, 0.0)), light)
 
 
 def test_nothing_changes_but_lids(face: Tensor):
     """Neither below the line where they meet, nor a quarter of an eye above what was open."""
-    made = drawn(torch.zeros_like(SKIN), face, lids_at(face, 0.0))
+    made = drawn(torch.zeros_like(SKIN), face, lids_closed(face, 0.0))
     rows = (made[0].amax(0) > 1e-3).nonzero()[:, 0]
     top, bottom = ((face[0, [points]][0, :, 1] + 1) / 2 * (SIZE - 1) for points in ((37, 38, 43, 44), (40, 41, 46, 47)))
     width = float(face[0, 39, 0] - face[0, 36, 0]) / 2 * (SIZE - 1)
@@ -72,7 +64,7 @@ def test_nothing_changes_but_lids(face: Tensor):
 
 
 def test_an_eye_that_is_not_known_stays(face: Tensor):
-    driving = lids_at(face, 0.0)
+    driving = lids_closed(face, 0.0)
     driving[:, layout.EYES[0][1]] = torch.nan
     made = drawn(torch.zeros_like(SKIN), face, driving)
     assert on_the_lid(made, face, layout.EYES[0]).max() == 0

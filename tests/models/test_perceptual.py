@@ -59,6 +59,12 @@ def test_one_distance_per_pair_and_their_mean(perceptual, astronaut):
     torch.testing.assert_close(perceptual(images, targets), distances.mean())
 
 
+def test_the_metric_is_the_same_within_a_training_of_lower_precision(astronaut):
+    plain = perceptual_distance(astronaut, astronaut.flip(-1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(perceptual_distance(astronaut, astronaut.flip(-1)), plain)
+
+
 def test_frozen_unsaved_and_always_evaluating(perceptual, astronaut):
     model = nn.ModuleDict({"loss": Perceptual()}).train()
     assert model.state_dict() == {}

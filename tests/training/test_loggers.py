@@ -48,6 +48,16 @@ def test_a_resumed_run_goes_on_in_the_same_csv(tmp_path: Path):
     assert kept == [("0", "1.0"), ("1", "0.9"), ("2", "0.8"), ("3", "9.0")]
 
 
+@pytest.mark.parametrize("torn", ["2,0.", "2,\n", "0.8,x\n", "\0\0\0\0", "2,0.8,7,8\n"])
+def test_a_row_that_a_killed_run_left_unfinished_is_no_obstacle(tmp_path: Path, torn: str):
+    (tmp_path / "metrics.csv").write_text("loss,step\n1.0,0\n0.9,1\n" + torn)
+    logger = make_logger("csv", tmp_path, resumed_step=2)
+    logger.log_metrics({"loss": 9.0}, 2)
+    logger.finalize("success")
+    kept = [(row["step"], row["loss"]) for row in rows(tmp_path / "metrics.csv")]
+    assert kept == [("0", "1.0"), ("1", "0.9"), ("2", "9.0")]
+
+
 def test_a_fresh_run_keeps_nothing(tmp_path: Path):
     for value in (1.0, 2.0):
         logger = make_logger("csv", tmp_path)

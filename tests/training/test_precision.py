@@ -39,3 +39,19 @@ def test_bf16_is_replaced_where_it_would_be_emulated(monkeypatch: pytest.MonkeyP
     assert (usable, bool(note)) == (("bf16-mixed", False) if has else ("32-true", True))
     assert usable_precision("16-mixed", "auto") == ("16-mixed", "")
     assert usable_precision(None, "auto") == (None, "")
+
+
+@pytest.mark.parametrize("has", [True, False])
+@pytest.mark.parametrize("accelerator", ["auto", "gpu", "cuda", "cpu"])
+def test_a_gpu_is_asked_where_one_is_used(monkeypatch: pytest.MonkeyPatch, has: bool, accelerator: str):
+    """What the processor has is the opposite."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has and not including_emulation)
+    monkeypatch.setattr(precision, "processor_has_bf16", lambda: not has)
+    usable, note = usable_precision("bf16-mixed", accelerator)
+    good = has if accelerator != "cpu" else not has
+    assert usable == ("bf16-mixed" if good else "32-true")
+    assert ("GPU" in note, "processor" in note) == (
+        not good and accelerator != "cpu",
+        not good and accelerator == "cpu",
+    )

@@ -120,8 +120,19 @@ def test_nobody_is_in_two_splits(other: str | None):
 
 
 def test_somebody_of_the_test_split_cannot_be_held_out():
-    with pytest.raises(S2DError, match="it has no identity 'cleo'"):
+    with pytest.raises(S2DError, match="cannot train on x: cleo is in its published split test; name people"):
         split_tracks(published(ann="train", bob="train", cleo="test"), 0.2, ["cleo"], "cannot train on x")
+
+
+def test_others_than_those_published_leave_those_out():
+    tracks = published(ann="train", bob="val", cleo="test", dan="train", eve="val")
+    split = split_tracks(tracks, 0.2, ["dan"], "cannot train on x")
+    assert [span.track_id for span in split.train] == ["000"]
+    assert [span.track_id for span in split.validation] == ["003"]
+    left_out = "1 of the published test split left out; 2 of the published val split left out"
+    assert split.note == f"1 of 2 identities held out: dan; {left_out}"
+    with pytest.raises(S2DError, match="eve is in its published split val; name people of its training"):
+        split_tracks(tracks, 0.2, ["dan", "eve"], "cannot train on x")
 
 
 def test_a_data_set_for_tests_alone_does_not_train():
