@@ -54,6 +54,12 @@ def apply(matrix: Tensor, points: Tensor) -> Tensor:
     return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
 
 
+def displacement(matrix: Tensor, grid: Tensor) -> Tensor:
+    """How far affine maps (B, 2, 3) move the nodes of a grid (h, w, 2): (B, h, w, 2); the identity exactly nowhere."""
+    linear = matrix[:, :, :2] - torch.eye(2, dtype=matrix.dtype, device=matrix.device)
+    return torch.einsum("bij,hwj->bhwi", linear, grid) + matrix[:, None, None, :, 2]
+
+
 def invert(matrix: Tensor) -> Tensor:
     """Inverse of affine matrices (..., 2, 3); raises torch.linalg.LinAlgError for a singular one."""
     linear = torch.linalg.inv(matrix[..., :2])

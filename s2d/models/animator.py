@@ -23,7 +23,7 @@ from s2d.models.faces import without_pupils
 from s2d.models.generator import FOLD, Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
 from s2d.models.interior import skin_colour
-from s2d.models.prior import blend, blinks_win, motion_prior, sheet_share
+from s2d.models.prior import PUPILS, blend, blinks_win, motion_prior, pupil_bias, sheet_share
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,13 @@ class AnimatorOutput(NamedTuple):
     painted: Tensor
     """(B, 3, S, S) what the generator adds."""
     smooth: Tensor
-    """(B, S, S, 2) the displacement of the grid without that of lids and lips."""
+    """(B, S, S, 2) the displacement of the grid without that of lids, lips and pupils."""
     head: Tensor
-    """(B, S, S, 2) the displacement of the head, likewise, that lids and lips are worked out beside."""
+    """(B, S, S, 2) the displacement of the head, likewise, that lids, lips and pupils are worked out beside."""
     sheets: Tensor
-    """(B, 2, S, S) how much lids and lips count, and how much whites of eyes."""
+    """(B, 1, S, S) how much lids, lips and pupils count together."""
+    gaze: Tensor
+    """(B, 2, S, S) by how much pupils count more than by `pupil_odds`, in natural logarithms."""
     occlusion: Tensor
     """(B, 1, S, S) 1 where the warped source is trusted, 0 where the generator paints."""
 
@@ -187,16 +189,19 @@ class Animator(nn.Module):
         masks = blinks_win(masks, prior.closing)
         residual = residual.permute(0, 2, 3, 1) * self.config.residual
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
-        sheets = sheet_share(masks) * self.config.prior
+        share = sheet_share(masks) * self.config.prior
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
         still = identity_grid(size, size, displacement)
         warped = warp(encoded.image, still + displacement)
-        drawn = prior.sheets.draw(warped, encoded.image, encoded.skin, sheets)
+        drawn = prior.sheets.draw(warped, encoded.image, encoded.skin, share)
         correction = self.decoder(_visible(encoded.features, displacement, occlusion), drawn, heatmaps)
         painted = (1 - occlusion) * correction
-        smooth = displacement - sheets[:, 0, ..., None] * prior.slide
-        grid, image = still + displacement, drawn + painted
-        return AnimatorOutput(image, warped, grid, masks, prior_masks, painted, smooth, prior.head, sheets, occlusion)
+        turned = blend(prior.displacement[:, PUPILS] - prior.head[:, None], masks[:, PUPILS]) * self.config.prior
+        smooth = displacement - share[:, 0, ..., None] * prior.slide - turned
+        grid, image, gaze = still + displacement, drawn + painted, pupil_bias(masks, prior.pupils)
+        return AnimatorOutput(
+            image, warped, grid, masks, prior_masks, painted, smooth, prior.head, share[:, 1:], gaze, occlusion
+        )
 
     def _seen(self, points: Tensor) -> Tensor:
         """The landmarks that the animator may look at."""

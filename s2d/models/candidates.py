@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from s2d.geometry_torch import apply, similarity_fit
+from s2d.geometry_torch import apply, displacement, similarity_fit
 from s2d.landmarks import layout
 from s2d.models.blocks import identity_grid, resize
 from s2d.models.eyes import Eyes, with_open_lids
 from s2d.models.faces import face_radius, head_similarity, scale_of
 from s2d.models.heatmaps import gaussian_field
-from s2d.models.pupils import pupil_motion
 from s2d.models.sheets import Sheets
 from s2d.models.skull import skull_outline
 
@@ -82,7 +81,7 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     """
     grid = identity_grid(height, width, driving)
     similarity = head_similarity(source, driving)
-    rigid = _displacement(similarity, grid)
+    rigid = displacement(similarity, grid)
     eyes = Eyes.of(source, driving, scale_of(similarity))
     awake, seen = with_open_lids(driving, eyes), eyes.seen()
     head, skull = landmark_motion(source, awake, skull_outline(source), skull_outline(driving), height, width)
@@ -90,7 +89,7 @@ def candidate_displacements(source: Tensor, driving: Tensor, height: int, width:
     # both here: later, torch.export no longer knows that no box is smaller than nothing
     slide, closing = sheets.motion(head), sheets.closing()
     parts = [_part_displacement(source, driving, similarity, part, grid) for part in FITTED_PARTS]
-    pupils, holds = pupil_motion(driving, seen, similarity, grid, rigid, head + slide)
+    pupils, holds = sheets.pupil_motion(similarity, rigid, head + slide), sheets.pupils_hold()
     moving = [torch.zeros_like(rigid), rigid, head + slide, skull + slide, *parts, *pupils]
     return Candidates(torch.stack(moving, dim=1), head, sheets, slide, closing, similarity, holds)
 
@@ -222,12 +221,6 @@ def solve_by_products(matrix: Tensor, right: Tensor) -> Tensor:
     return solution + inverse @ (right - matrix @ solution)
 
 
-def _displacement(matrix: Tensor, grid: Tensor) -> Tensor:
-    """Affine maps (B, 2, 3) as displacement (B, h, w, 2); the identity matrix gives exactly zero."""
-    linear = matrix[:, :, :2] - torch.eye(2, dtype=matrix.dtype, device=matrix.device)
-    return torch.einsum("bij,hwj->bhwi", linear, grid) + matrix[:, None, None, :, 2]
-
-
 def _part_displacement(
     source: Tensor, driving: Tensor, similarity: Tensor, part: tuple[int, ...], grid: Tensor
 ) -> Tensor:
@@ -235,4 +228,4 @@ def _part_displacement(
     s, d = source[:, list(part)], driving[:, list(part)]
     count = (torch.isfinite(s) & torch.isfinite(d)).all(-1).sum(-1)
     own = torch.where((count >= 2)[:, None, None], similarity_fit(d, s), similarity)
-    return _displacement(own, grid)
+    return displacement(own, grid)

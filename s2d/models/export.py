@@ -2,9 +2,9 @@
 
 Inputs: `source` (1, 3, S, S) in [0, 1], `source_points` (1, 70, 2) and `driving_points` (B, 70, 2), both normalised,
 NaN where not known. Outputs: `image` (B, 3, S, S), and what render.py makes pictures of any size from, as in
-AnimatorOutput: `painted` (B, 3, S, S), `smooth` and `head` (B, S, S, 2), `sheets` (B, 2, S, S). B is free. One graph
-holds everything, so that a single file is enough; s2d cuts it in two when it loads it (stages.py), so that the source
-is encoded once.
+AnimatorOutput: `painted` (B, 3, S, S), `smooth` and `head` (B, S, S, 2), `sheets` (B, 1, S, S), `gaze` (B, 2, S, S).
+B is free. One graph holds everything, so that a single file is enough; s2d cuts it in two when it loads it (stages.py),
+so that the source is encoded once.
 """
 
 from __future__ import annotations

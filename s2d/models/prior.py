@@ -22,9 +22,11 @@ from s2d.models.interior import skin_colour
 from s2d.models.sheets import Sheets
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
+PUPIL_SHARE = 0.9  # of the head's probability that a pupil has where it holds
 FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
 PART_SHARE = 0.01  # of the head's probability that a part's own similarity starts with at the part
 LIDLESS = (c.HEAD_SIMILARITY, c.RIGHT_EYE, c.LEFT_EYE, c.MOUTH)  # candidates of the face that lids have no part in
+PUPILS = slice(c.RIGHT_PUPIL, c.LEFT_PUPIL + 1)
 NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits keep a way back open
 BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
@@ -46,6 +48,8 @@ class Prior(NamedTuple):
     """(B, h, w, 2) what these add to the candidates head and skull."""
     closing: Tensor
     """(B, 1, h, w) how much of a blink there is, 0 to 1."""
+    pupils: Tensor
+    """(2, B, h, w) where the candidates of the pupils hold, 0 to 1."""
 
     @property
     def masks(self) -> Tensor:
@@ -63,7 +67,9 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
         moving = c.candidate_displacements(source, driving, height, width)
         head = head_probability(driving, moving.similarity, height, width)
         logits = _probabilities(driving, head, moving.pupils).log()
-        return Prior(moving.displacement, logits, moving.head, moving.sheets, moving.slide, moving.closing)
+        return Prior(
+            moving.displacement, logits, moving.head, moving.sheets, moving.slide, moving.closing, moving.pupils
+        )
 
 
 def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
@@ -82,7 +88,21 @@ def sheet_share(masks: Tensor) -> Tensor:
     eyes, which pupils have, too: (B, 2, h, w).
     """
     lids = masks[:, c.HEAD] + masks[:, c.SKULL]
-    return torch.stack([lids, lids + masks[:, c.RIGHT_PUPIL] + masks[:, c.LEFT_PUPIL]], dim=1)
+    return torch.stack([lids, lids + masks[:, PUPILS].sum(1)], dim=1)
+
+
+def pupil_odds(holds: Tensor) -> Tensor:
+    """How much pupils count against lids, about as the prior has it: where they hold, 0 to 1, of any shape."""
+    return (PUPIL_SHARE * holds).clamp(min=NEVER) / (1 - PUPIL_SHARE * holds)
+
+
+def pupil_bias(masks: Tensor, holds: Tensor) -> Tensor:
+    """By how much, in natural logarithms, pupils count more in masks (B, K, h, w) than by `pupil_odds`: (B, 2, h, w).
+
+    Smooth, where masks have the edges of lids: so masks of other sizes can have these edges of their own.
+    """
+    lids = masks[:, c.HEAD] + masks[:, c.SKULL]
+    return (masks[:, PUPILS] / (lids[:, None] * pupil_odds(holds).transpose(0, 1)).clamp(min=1e-12)).log()
 
 
 def blinks_win(masks: Tensor, closing: Tensor) -> Tensor:
@@ -109,7 +129,7 @@ def _probabilities(driving: Tensor, head: Tensor, holds: Tensor) -> Tensor:
     """
     height, width = head.shape[-2:]
     parts = [_near(driving, part, height, width) * PART_SHARE * head for part in c.FITTED_PARTS]
-    pupils = (holds * 0.9 * head).clamp(min=NEVER)
+    pupils = (PUPIL_SHARE * holds * head).clamp(min=NEVER)
     rigid = PART_SHARE * head
     left = head - rigid - sum(parts) - pupils.sum(0)
     shares = torch.stack([1 - head, rigid, left / 2, left / 2, *parts, *pupils], dim=1).clamp(min=NEVER)

@@ -20,7 +20,7 @@ from s2d.models.checkpoint import fits, load_animator, no_file
 from s2d.models.stages import split
 
 KEY = "s2d"  # the one key of the graph's metadata
-FORMAT = 5  # of inputs, outputs and header, and of what landmarks mean: since 4, lids that have met are a gap apart
+FORMAT = 6  # of inputs, outputs and header, and of what landmarks mean
 INPUTS = ["source", "source_points", "driving_points"]
 RUNTIMES = ("torch", "onnx")
 WORKERS = 2  # frames animated at a time: that costs less than sharing each frame among as many threads
@@ -40,6 +40,8 @@ class Motion(NamedTuple):
     head: Tensor
     """(B, S, S, 2)."""
     sheets: Tensor
+    """(B, 1, S, S)."""
+    gaze: Tensor
     """(B, 2, S, S)."""
 
 

@@ -1,4 +1,4 @@
-"""Lids and lips together: the motion that no smooth field has, and what comes to light or closes with it."""
+"""Lids, lips and pupils together: the motion that no smooth field has, and what comes to light or closes with it."""
 
 from __future__ import annotations
 
@@ -9,34 +9,48 @@ from torch import Tensor
 
 from s2d.models.box import Box, box_around
 from s2d.models.eyeball import draw_white
-from s2d.models.eyes import Eyes, box_around_eyes
+from s2d.models.eyes import Eyes, apart, box_around_eyes
 from s2d.models.interior import draw_interior
 from s2d.models.lid_skin import draw_lids
 from s2d.models.lids import FARTHEST, REACH, Lids, closing, lashes_leave, lid_motion
 from s2d.models.lips import REACH_ASIDE, Lips, lip_motion
 from s2d.models.mouth import OUTER
+from s2d.models.pupils import AROUND, Pupils
 
 AROUND_EYES, AROUND_MOUTH = REACH + FARTHEST, REACH_ASIDE  # widths of an eye and a mouth, that these reach
 
 
 class Sheets(NamedTuple):
-    """The lids and lips of B faces on a grid, worked out around the eyes and around the mouth of all of them."""
+    """Lids, lips and pupils of B faces on a grid, worked out around the eyes and around the mouth of all of them."""
 
     grid: Tensor
     """(h, w, 2), the whole one."""
     eyes: Box
     mouth: Box
+    gaze: Box
     lids: Lids
     """On the nodes in the box of the eyes."""
     lips: Lips
     """On those in the box of the mouth."""
+    pupils: Pupils
+    """On those in the box of the gaze, nearer around the eyes."""
+    pixel: float
+    """Normalised, across which nothing finer can be seen."""
 
     @staticmethod
     def on(grid: Tensor, source: Tensor, driving: Tensor, eyes: Eyes) -> Sheets:
         """Points (B, 70, 2) normalised, and the eyes of these with lids as near as they look."""
-        around_eyes, around_mouth = _boxes(driving, *grid.shape[:2])
+        around_eyes, around_mouth, around_gaze = _boxes(driving, *grid.shape[:2])
         lids, lips = Lids.at(eyes, around_eyes.cut(grid)), Lips.at(source, driving, around_mouth.cut(grid))
-        return Sheets(grid, around_eyes, around_mouth, lids, lips)
+        pupils = Pupils.at(eyes, around_gaze.cut(grid))
+        return Sheets(grid, around_eyes, around_mouth, around_gaze, lids, lips, pupils, 2 / (grid.shape[1] - 1))
+
+    @staticmethod
+    def at(places: Tensor, source: Tensor, driving: Tensor, eyes: Eyes, pixel: float) -> Sheets:
+        """At any places (h, w, 2) around eyes and mouth; all else as in `on`."""
+        whole = Box(slice(0, places.shape[0]), slice(0, places.shape[1]))
+        lids, lips, pupils = Lids.at(eyes, places), Lips.at(source, driving, places), Pupils.at(eyes, places)
+        return Sheets(places, whole, whole, whole, lids, lips, pupils, pixel)
 
     def motion(self, head: Tensor) -> Tensor:
         """What lids and lips add to the displacement `head` (B, h, w, 2)."""
@@ -45,6 +59,20 @@ class Sheets(NamedTuple):
         lids = lid_motion(self.lids).reshape(head.shape[0], *self.eyes.cut(self.grid).shape)
         lips = lip_motion(self.lips, around_mouth.flatten(1, 2)).reshape(around_mouth.shape)
         return self.eyes.put_back(lids, height, width) + self.mouth.put_back(lips, height, width)
+
+    def pupil_motion(self, similarity: Tensor, rigid: Tensor, head: Tensor) -> Tensor:
+        """Displacements (2, B, h, w, 2) of the right and the left pupil; with landmarks that are not known, `head`.
+
+        The head's `similarity` (B, 2, 3) and its displacement, `rigid` (B, h, w, 2), as `Pupils.turned` has them.
+        """
+        turned = self.pupils.turned(similarity, rigid)
+        turned = turned + self.gaze.put_back(self.pupils.hidden(self.gaze.cut(turned)), *self.grid.shape[:2])
+        known = self.pupils.eyes.looking[:, None, None, None]
+        return apart(torch.where(known, turned, head.repeat(2, 1, 1, 1)))
+
+    def pupils_hold(self) -> Tensor:
+        """Where these hold: (2, B, h, w), 0 to 1."""
+        return apart(self.gaze.put_back(self.pupils.holds[..., None], *self.grid.shape[:2])[..., 0])
 
     def closing(self) -> Tensor:
         """How much of a blink there is at each node: (B, 1, h, w), 0 to 1."""
@@ -62,7 +90,7 @@ class Sheets(NamedTuple):
             white = draw_white(around_eyes, picture, self.lids)
             leave = lashes_leave(self.lids).reshape(white.shape[0], 1, *white.shape[-2:])
             lashes = draw_lids(white, picture, self.lids) * leave - white
-            inside = draw_interior(around_mouth, self.lips, skin, 2 / (self.grid.shape[1] - 1)) - around_mouth
+            inside = draw_interior(around_mouth, self.lips, skin, self.pixel) - around_mouth
             change = self._put_back(lashes, self.eyes) + self._put_back(inside, self.mouth)
             return image + share[:, :1] * change + share[:, 1:] * self._put_back(white - around_eyes, self.eyes)
 
@@ -71,7 +99,8 @@ class Sheets(NamedTuple):
         return box.put_back(change[..., None], *self.grid.shape[:2])[..., 0]
 
 
-def _boxes(driving: Tensor, height: int, width: int) -> tuple[Box, Box]:
-    """Where lids and lips may move or be drawn in a grid: around the eyes and around the mouth of all frames."""
+def _boxes(driving: Tensor, height: int, width: int) -> tuple[Box, Box, Box]:
+    """Where lids, lips and pupils may move or be drawn in a grid: around eyes, mouths and gazes of all frames."""
     mouth = box_around(driving, list(OUTER), AROUND_MOUTH, [(OUTER[0], OUTER[6])], (height, width))
-    return box_around_eyes(driving, AROUND_EYES, height, width), mouth
+    eyes, gaze = (box_around_eyes(driving, margin, height, width) for margin in (AROUND_EYES, AROUND))
+    return eyes, mouth, gaze

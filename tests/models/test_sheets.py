@@ -49,7 +49,7 @@ def test_boxes_change_nothing(face: Tensor, story: str, tall: float, monkeypatch
 
     motion, drawn = both()
     whole = Box(slice(0, SIZE), slice(0, SIZE))
-    monkeypatch.setattr(sheets, "_boxes", lambda *_: (whole, whole))
+    monkeypatch.setattr(sheets, "_boxes", lambda *_: (whole, whole, whole))
     torch.testing.assert_close(motion, both()[0])
     torch.testing.assert_close(drawn, both()[1])
     moves = story != "nobody"
