@@ -17,13 +17,14 @@ from torch.nn import functional as F
 from s2d.errors import S2DError
 from s2d.landmarks import layout
 from s2d.models import motion
-from s2d.models.blocks import GROUP, identity_grid, resize, warp
+from s2d.models.blocks import GROUP, blend, identity_grid, resize, warp
 from s2d.models.candidates import COUNT
+from s2d.models.edges import Scene
 from s2d.models.faces import without_pupils
 from s2d.models.generator import FOLD, Decoder, Encoder
 from s2d.models.heatmaps import full_precision, part_heatmaps
 from s2d.models.interior import skin_colour
-from s2d.models.prior import PUPILS, blend, blinks_win, motion_prior, pupil_bias, sheet_share
+from s2d.models.prior import blinks_win, motion_prior, moved, sheet_share
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ class Animator(nn.Module):
         encoded, driving_points = encoded.expand(count), self._seen(driving_points)
         prior = motion_prior(encoded.points, driving_points, size, size)
         if not self.config.prior:
-            prior = prior._replace(displacement=torch.zeros_like(prior.displacement))
+            still = torch.zeros_like(prior.displacement)
+            prior = prior._replace(displacement=still, head=still[:, 0])
         heatmaps = part_heatmaps(driving_points, size // FOLD, size // FOLD, self.config.heatmap_sigma)
         prior_masks = prior.masks
         update = self._motion_update(encoded, prior.displacement, prior_masks, heatmaps)
@@ -190,17 +192,15 @@ class Animator(nn.Module):
         residual = residual.permute(0, 2, 3, 1) * self.config.residual
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
         share = sheet_share(masks) * self.config.prior
+        scene = Scene(encoded.image, encoded.skin, encoded.points, driving_points)
+        seen = moved(scene, prior, masks, displacement, share)
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
-        still = identity_grid(size, size, displacement)
-        warped = warp(encoded.image, still + displacement)
-        drawn = prior.sheets.draw(warped, encoded.image, encoded.skin, share)
-        correction = self.decoder(_visible(encoded.features, displacement, occlusion), drawn, heatmaps)
+        correction = self.decoder(_visible(encoded.features, displacement, occlusion), seen.drawn, heatmaps)
         painted = (1 - occlusion) * correction
-        turned = blend(prior.displacement[:, PUPILS] - prior.head[:, None], masks[:, PUPILS]) * self.config.prior
-        smooth = displacement - share[:, 0, ..., None] * prior.slide - turned
-        grid, image, gaze = still + displacement, drawn + painted, pupil_bias(masks, prior.pupils)
+        smooth, head, together, gaze = seen.motion
+        grid, image = identity_grid(size, size, displacement) + displacement, seen.drawn + painted
         return AnimatorOutput(
-            image, warped, grid, masks, prior_masks, painted, smooth, prior.head, share[:, 1:], gaze, occlusion
+            image, seen.warped, grid, masks, prior_masks, painted, smooth, head, together, gaze, occlusion
         )
 
     def _seen(self, points: Tensor) -> Tensor:

@@ -15,19 +15,19 @@ from torch import Tensor
 from s2d.geometry_torch import apply
 from s2d.landmarks import layout
 from s2d.models import candidates as c
-from s2d.models.blocks import identity_grid, resize, smoothstep, warp
+from s2d.models.blocks import blend, identity_grid, resize, smoothstep, warp
+from s2d.models.edges import Motion, Scene, between_pixels
 from s2d.models.faces import face_radius, known_mean
 from s2d.models.heatmaps import full_precision, gaussian_field
 from s2d.models.interior import skin_colour
+from s2d.models.pupils import NEVER, PUPIL_SHARE, pupil_odds
 from s2d.models.sheets import Sheets
 
 DISTANCE_GRID = 32  # nodes per side where the distance from the head is measured; the border is five of them wide
-PUPIL_SHARE = 0.9  # of the head's probability that a pupil has where it holds
 FLOOR = 0.005  # probability left to the least likely of head and background: small enough to stand still, learnable
 PART_SHARE = 0.01  # of the head's probability that a part's own similarity starts with at the part
 LIDLESS = (c.HEAD_SIMILARITY, c.RIGHT_EYE, c.LEFT_EYE, c.MOUTH)  # candidates of the face that lids have no part in
 PUPILS = slice(c.RIGHT_PUPIL, c.LEFT_PUPIL + 1)
-NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits keep a way back open
 BORDER = 0.45  # width of the soft head border at rest, in face radii: ears, hair and neck go along partly
 STRETCH = 1.9  # border width over head motion; 1.5 is where the blend begins to fold, 1.9 stretches five-fold at most
 HAIRLINE = 1.0  # brows are raised by this times brow-to-nose-base: the rule of three equal thirds of a face
@@ -74,13 +74,35 @@ def motion_prior(source_points: Tensor, driving_points: Tensor, height: int, wid
 
 def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) -> Tensor:
     """The source (B, 3, H, W) moved by the prior alone, with lashes and mouths: what an untrained animator gives."""
-    height, width = source.shape[-2:]
-    prior = motion_prior(source_points, driving_points, height, width)
-    masks = prior.masks
-    displacement = blend(prior.displacement, masks)
-    grid = identity_grid(height, width, displacement)
-    skin, share = skin_colour(source, source_points), sheet_share(masks)
-    return prior.sheets.draw(warp(source, grid + displacement), source, skin, share)
+    prior = motion_prior(source_points, driving_points, *source.shape[-2:])
+    scene = Scene(source, skin_colour(source, source_points), source_points, driving_points)
+    return moved(scene, prior, prior.masks, blend(prior.displacement, prior.masks), sheet_share(prior.masks)).drawn
+
+
+class Moved(NamedTuple):
+    """A source moved."""
+
+    warped: Tensor
+    """(B, 3, h, w) before anything is drawn."""
+    drawn: Tensor
+    """(B, 3, h, w) with lashes, whites and mouths."""
+    motion: Motion
+
+
+def moved(scene: Scene, prior: Prior, masks: Tensor, displacement: Tensor, share: Tensor) -> Moved:
+    """The source moved by `displacement` (B, h, w, 2), in which candidates of the prior count by masks (B, K, h, w).
+
+    `share` as of `sheet_share`. In float32 also under autocast.
+    """
+    with torch.autocast(displacement.device.type, enabled=False):
+        scene = Scene(*(full_precision(field) for field in scene))
+        turned = blend(prior.displacement[:, PUPILS] - prior.head[:, None], masks[:, PUPILS])
+        smooth = displacement - share[:, 0, ..., None] * prior.slide - turned
+        motion = Motion(smooth, prior.head, share[:, 1:], pupil_bias(masks, prior.pupils))
+        places = prior.sheets.grid + displacement
+        warped = warp(scene.picture, places)
+        drawn = prior.sheets.draw(warped, scene.picture, scene.skin, share)
+        return Moved(warped, between_pixels(drawn, places, scene, motion, prior.sheets), motion)
 
 
 def sheet_share(masks: Tensor) -> Tensor:
@@ -89,11 +111,6 @@ def sheet_share(masks: Tensor) -> Tensor:
     """
     lids = masks[:, c.HEAD] + masks[:, c.SKULL]
     return torch.stack([lids, lids + masks[:, PUPILS].sum(1)], dim=1)
-
-
-def pupil_odds(holds: Tensor) -> Tensor:
-    """How much pupils count against lids, about as the prior has it: where they hold, 0 to 1, of any shape."""
-    return (PUPIL_SHARE * holds).clamp(min=NEVER) / (1 - PUPIL_SHARE * holds)
 
 
 def pupil_bias(masks: Tensor, holds: Tensor) -> Tensor:
@@ -114,12 +131,6 @@ def blinks_win(masks: Tensor, closing: Tensor) -> Tensor:
     shares = [mask * (1 - closing[:, 0]) if k in LIDLESS else mask for k, mask in enumerate(masks.unbind(1))]
     shares[c.HEAD] = shares[c.HEAD] + taken[:, 0]
     return torch.stack(shares, dim=1)
-
-
-def blend(displacement: Tensor, masks: Tensor) -> Tensor:
-    """Displacements (B, K, h, w, 2) weighted by masks (B, K, h, w): (B, h, w, 2)."""
-    along = [(way * masks).sum(dim=1) for way in displacement.unbind(-1)]  # an axis at a time: twice as fast
-    return torch.stack(along, dim=-1)
 
 
 def _probabilities(driving: Tensor, head: Tensor, holds: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ AROUND = 0.25  # eye widths around an eye, within which what it has alone gives 
 IRIS, RING = 0.25, 0.25  # in eye widths: rather more than an iris's radius, and the ring over which its motion fades
 LID_SOFTNESS = 0.02  # eye widths at a lid over which a pupil's motion ends: behind it the eyeball goes on
 OFF_EDGE = 0.04  # eye widths that landmarks of lids lie within an eye: the eyeball reaches under them
+PUPIL_SHARE = 0.9  # of the head's probability that a pupil has where it holds
+NEVER = 1e-5  # probability of a candidate where it cannot be: finite logits keep a way back open
 
 
 class Pupils(NamedTuple):
@@ -67,6 +69,11 @@ class Pupils(NamedTuple):
         near = 1 - smoothstep((_distance(torch.stack([u, gap.v], dim=-1), *ends) - IRIS) / RING)
         held = torch.where(eyes.looking[:, None], inside * near * eyes.openness, 0.0)
         return held.reshape(held.shape[0], *self.grid.shape[:2])
+
+
+def pupil_odds(holds: Tensor) -> Tensor:
+    """How much pupils count against lids, about as the prior has it: where they hold, 0 to 1, of any shape."""
+    return (PUPIL_SHARE * holds).clamp(min=NEVER) / (1 - PUPIL_SHARE * holds)
 
 
 def _behind_lids(eyes: Eyes, u: Tensor, gap: Gap, turned: Tensor) -> Tensor:

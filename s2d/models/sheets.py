@@ -45,12 +45,11 @@ class Sheets(NamedTuple):
         pupils = Pupils.at(eyes, around_gaze.cut(grid))
         return Sheets(grid, around_eyes, around_mouth, around_gaze, lids, lips, pupils, 2 / (grid.shape[1] - 1))
 
-    @staticmethod
-    def at(places: Tensor, source: Tensor, driving: Tensor, eyes: Eyes, pixel: float) -> Sheets:
-        """At any places (h, w, 2) around eyes and mouth; all else as in `on`."""
-        whole = Box(slice(0, places.shape[0]), slice(0, places.shape[1]))
+    def at(self, places: Tensor, source: Tensor, driving: Tensor) -> Sheets:
+        """The same ones at any other places (h, w, 2) around eyes and mouth."""
+        whole, eyes = Box(slice(0, places.shape[0]), slice(0, places.shape[1])), self.pupils.eyes
         lids, lips, pupils = Lids.at(eyes, places), Lips.at(source, driving, places), Pupils.at(eyes, places)
-        return Sheets(places, whole, whole, whole, lids, lips, pupils, pixel)
+        return Sheets(places, whole, whole, whole, lids, lips, pupils, self.pixel)
 
     def motion(self, head: Tensor) -> Tensor:
         """What lids and lips add to the displacement `head` (B, h, w, 2)."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from s2d.landmarks import layout
-from s2d.models import render
+from s2d.models import edges
 from s2d.models.animator import Animator, AnimatorConfig, AnimatorOutput
 from s2d.models.axes import Axes
 from s2d.models.blocks import identity_grid
@@ -42,7 +42,7 @@ def rendered(source: Tensor, output: AnimatorOutput, points: Tensor, driving: Te
     """
     size, (height, width) = output.image.shape[-1], source.shape[-2:]
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "APART", 1e6 if plainly else render.APART)
+        patch.setattr(edges, "APART", 1e6 if plainly else edges.APART)
         return Renderer(source, at(points, size, height, width))(output, at(driving, size, height, width))
 
 
@@ -54,17 +54,15 @@ def steps_across(source: Tensor, points: Tensor, driving: Tensor, landmark: int)
     return rendered(source, output, points, driving)[0, :, y - 20 : y + 20, x].diff(dim=1).abs()
 
 
-def test_at_its_own_size_it_is_the_image_but_for_edges(animator: Animator, face: Tensor, astronaut: Tensor):
+def test_at_its_own_size_it_is_the_image(animator: Animator, face: Tensor, astronaut: Tensor):
     source = F.avg_pool2d(astronaut, 2)
     driving = torch.cat([lids_closed(face), jaw_dropped(face)])
     with torch.inference_mode():
         output = animator.drive(animator.encode_source(source, face), driving)
         made = Renderer(source, face)(output, driving)
     assert (output.image - output.warped).abs().max() > 0.05
-    same = rendered(source, output, face, driving, plainly=True)
     # pupils count a ten thousandth or less away from eyes, which pictures of other sizes leave out
-    torch.testing.assert_close(same, output.image.clamp(0, 1), atol=1e-4, rtol=0)
-    assert 0 < ((made - same).abs().amax(1) > 1e-5).float().mean() < 0.1
+    torch.testing.assert_close(made, output.image.clamp(0, 1), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("story", ["a blink", "a closing mouth", "a gaze"])
