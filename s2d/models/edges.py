@@ -23,7 +23,7 @@ from s2d.models.pupils import pupil_odds
 from s2d.models.sheets import Sheets
 
 TAPS = 4  # samples of such a pixel
-APART = 1.5  # pixels of the source between neighbours, from which on they are taken; wholly at twice as many
+APART = (1.15, 1.65)  # pixels of the source between neighbours, from which on they are taken, and alone
 
 
 class Motion(NamedTuple):
@@ -101,7 +101,9 @@ def _torn(places: Tensor, boxes: Sequence[Box]) -> Tensor:
     torn = torch.zeros_like(places[..., 0])
     for box in boxes:
         pixels = box.cut(places) * per_unit
-        across, down = (smoothstep((pixels.diff(dim=axis).norm(dim=-1) - APART) / APART) for axis in (2, 1))
+        across, down = (
+            smoothstep((pixels.diff(dim=axis).norm(dim=-1) - APART[0]) / (APART[1] - APART[0])) for axis in (2, 1)
+        )
         either = torch.maximum(F.pad(across, (1, 0)), F.pad(across, (0, 1)))
         either = torch.maximum(either, torch.maximum(F.pad(down, (0, 0, 1, 0)), F.pad(down, (0, 0, 0, 1))))
         torn = torch.maximum(torn, box.put_back(either[..., None], height, width)[..., 0])
