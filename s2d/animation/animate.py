@@ -15,7 +15,7 @@ from s2d.animation.driver import Driver, load_driver
 from s2d.animation.painter import Painter
 from s2d.animation.paste import Paste
 from s2d.animation.source import SourceFace, check_size, load_source
-from s2d.errors import S2DError, UsageError
+from s2d.errors import UsageError
 from s2d.files import check_writable
 from s2d.geometry import Float32, Image
 from s2d.landmarks.detectors.factory import make_detector
@@ -86,10 +86,10 @@ def animate(
     is made if it is missing. What may be wrong with the result is given to `tell` as soon as it is known, a line at a
     time: of the photo before the driver is read, of the driver before anything is painted.
 
-    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an unknown `mode`, a `runtime` that
-    does not run the checkpoint, an `fps` or `track` that `driving` has no use for, or `side_by_side` and `paste_back`
-    together; S2DError for unreadable input, no such face or track, no checkpoint, or an `out` that cannot be written,
-    which is found out before the driver is read.
+    Raises UsageError for a `size` that is odd or out of range, a `face` below 1, an `out` that does not end in .mp4, an
+    unknown `mode`, a `runtime` that does not run the checkpoint, an `fps` or `track` that `driving` has no use for, or
+    `side_by_side` and `paste_back` together; S2DError for unreadable input, no such face or track, no checkpoint, or an
+    `out` that cannot be written, which is found out before the driver is read.
     """
     _check(size, out, face, mode, side_by_side and paste_back)
     model, trained = load_runtime(checkpoint, runtime)
@@ -134,7 +134,7 @@ def _check(size: int | None, out: str | Path, face: int, mode: str, twice: bool)
         raise UsageError(f"face {face}", "faces are counted from 1, the largest", "give 1 or more")
     check_size(size)
     if Path(out).suffix.lower() != ".mp4":
-        raise S2DError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
+        raise UsageError(f"cannot write {out}", "animations are MP4 files", "choose a path that ends in .mp4")
 
 
 def _driving_points(face: SourceFace, driver: Driver, mode: str) -> Float32:

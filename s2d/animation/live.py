@@ -52,6 +52,8 @@ class LiveResult:
     """Frames read."""
     animated: int
     """Frames with a face, which were shown or written."""
+    size: int
+    """Side of these in pixels."""
     seconds: float
     """From the first frame asked for to the last one shown, everything included."""
     fps: float
@@ -213,7 +215,7 @@ def _run(
                 break
     seconds, read = time.perf_counter() - started, next(count)
     stages = {name: 1e3 * spent / max(read, 1) for name, spent in watch.items()}
-    return LiveResult(read, animated, seconds, read / max(seconds, 1e-9), stages)
+    return LiveResult(read, animated, painter.face.size, seconds, read / max(seconds, 1e-9), stages)
 
 
 def _counted(frames: Iterator[tuple[float, Image]], count: Iterator[int]) -> Iterator[tuple[float, Image]]:

@@ -10,8 +10,11 @@ import argparse
 import difflib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Collection, Iterable, Sequence
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from s2d import __version__, progress
@@ -97,12 +100,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     # instead of 0.7 s. So few turns cost a tenth when nothing else runs. It must be set before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        with _stopped_by_sigterm():
+            return _run(list(sys.argv[1:] if argv is None else argv))
     except ImportError as error:
         if "shared object file" not in str(error):
             raise
         print(f"s2d: cannot load {error}; {WITHOUT_WINDOWS}", file=sys.stderr)  # noqa: T201
         return 1
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM, as of `kill`, `timeout` or a batch system, ends as Ctrl-C does: nothing half written is left."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # others are not told of signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: list[str]) -> int:

@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
         )
     stages = ", ".join(f"{name} {spent:.3g}" for name, spent in done.milliseconds.items())
     line = f"{done.fps:.1f} frames a second ({done.animated} of {done.frames} frames with a face; ms a frame: {stages})"
-    emit(asdict(done), [*([f"wrote {args.out}"] if args.out else []), line], args.json)
+    wrote = f"wrote {args.out} ({done.animated} frames of {done.size}x{done.size} pixels)"
+    emit(asdict(done), [*([wrote] if args.out else []), line], args.json)
 
 
 @contextmanager

@@ -150,6 +150,9 @@ def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         raise S2DError(f"cannot load an animator from {path}", *no_file(path))
+    if path.suffix == ".onnx":
+        why = "it is a graph of s2d export, for s2d animate and s2d live"
+        raise S2DError(f"cannot load an animator from {path}", why, "give the weights that it was made of")
     if path.suffix not in (".safetensors", ".ckpt"):
         raise _refusal(path, "it is no checkpoint")
     return path

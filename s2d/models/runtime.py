@@ -115,7 +115,7 @@ def load_runtime(path: str | Path | None, name: str | None = None) -> tuple[Runt
     chosen = name or ("onnx" if Path(path or "").suffix == ".onnx" else "torch")
     if chosen == "onnx":
         if path is None:
-            raise S2DError("cannot animate with onnx", "no exported model is given", "name a file of s2d export")
+            raise UsageError("cannot animate with onnx", "no exported model is given", "name a file of s2d export")
         exported = OnnxAnimator(path)
         return exported, exported.trained
     return (Animator(UNTRAINED).eval(), False) if path is None else (load_animator(path), True)

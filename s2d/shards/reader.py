@@ -184,8 +184,8 @@ def _shards_of(folder: Location) -> list[_Shard]:
     found = finished_shards(folder)
     if not found:
         inside = folder.name in ("videos", "tracks", "frames") and finished_shards(folder.parent)
-        remedy = f"give {folder.parent}" if inside else "make one with `s2d curate`"
-        raise S2DError(f"cannot open the data set {folder}", "it holds no videos/part-*.parquet", remedy)
+        remedy = f"give {folder.parent}" if inside else "make a data set of videos with `s2d curate`"
+        raise S2DError(f"cannot open the data set {folder}", "nothing of one is in it", remedy)
     return _at_once(lambda shard: _whole_shard(folder, shard), found)
 
 

@@ -398,7 +398,9 @@ def test_what_the_driver_lacks_is_told_before_anything_is_painted(folder: Path, 
         (["--driving", "clip.mp4", "--face", "2"], 1, "only one face was found"),
         (["--driving", "talks"], 1, "it holds videos (0.mp4, 1.MOV, 2.webm) and is no data set; give one of them"),
         (["--driving", "many"], 1, "it holds videos (0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4 and 1 more)"),
-        (["--driving", "notes"], 1, "it holds no videos/part-*.parquet"),
+        (["--driving", "notes"], 1, "nothing of one is in it; make a data set of videos"),
+        (["--driving", "clip.mp4", "--runtime", "onnx"], 2, "no exported model is given"),
+        (["--driving", "clip.mp4", "--out", "made.avi"], 2, "choose a path that ends in .mp4"),
     ],
 )
 def test_what_does_not_fit_together_is_told_in_one_line(

@@ -75,7 +75,8 @@ def test_a_value_that_is_wrong_by_itself_is_one_line_and_2(command, capsys):
         ("inspect x", "s2d inspect: stopped\n"),
     ],
 )
-def test_ctrl_c_is_1_and_says_how_to_go_on(arguments, line):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_kill_are_1_and_say_how_to_go_on(arguments, line, number):
     script = (
         # a shell lets what it starts in the background ignore Ctrl-C, and this may be such a run
         "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -86,7 +87,7 @@ def test_ctrl_c_is_1_and_says_how_to_go_on(arguments, line):
         [sys.executable, "-c", script, *arguments.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "at work\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, told = process.communicate(timeout=30)
     assert (process.returncode, told) == (1, line)
 

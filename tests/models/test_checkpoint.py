@@ -261,6 +261,12 @@ def test_where_nothing_can_be_written(model, tmp_path):
         save_animator(tmp_path / "model.ckpt", model)
 
 
+def test_an_exported_graph_is_told_from_a_damaged_checkpoint(tmp_path):
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(S2DError, match=r"it is a graph of s2d export, .*; give the weights that it was made of"):
+        load_animator(tmp_path / "model.onnx")
+
+
 def test_the_file_to_give_instead_of_a_folder(tmp_path):
     assert no_file(tmp_path / "none") == ("no such file", "check the path")
     assert no_file(tmp_path) == ("it is a folder", "name a file in it")

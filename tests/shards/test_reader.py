@@ -147,7 +147,7 @@ def test_the_tracks_that_begin_like_the_asked_one_are_named(example):
     ("where", "words"),
     [
         ("nowhere", "no such file or folder"),
-        (".", "it holds no videos/part"),
+        (".", "nothing of one is in it"),
         ("data/frames", r"give .*data$"),
     ],
 )
