@@ -23,7 +23,7 @@ from s2d.models.pupils import pupil_odds
 from s2d.models.sheets import Sheets
 
 TAPS = 4  # samples of such a pixel
-APART = (1.15, 1.65)  # pixels of the source between neighbours, from which on they are taken, and alone
+JUMP = (0.15, 0.65)  # pixels that displacements of neighbours differ by, from which on they are taken, and alone
 
 
 class Motion(NamedTuple):
@@ -68,12 +68,13 @@ def show(scene: Scene, motion: Motion, sheets: Sheets) -> tuple[Tensor, Tensor]:
 
 def between_pixels(shown: Tensor, places: Tensor, scene: Scene, motion: Motion, sheets: Sheets) -> Tensor:
     """What `show` gives, shown (B, 3, h, w) and places (B, h, w, 2), with edges between pixels."""
-    torn = _torn(places.detach(), (sheets.eyes, sheets.mouth)).flatten(1)
-    (nodes,) = (torn > 0).any(0).nonzero(as_tuple=True)
-    fine = sheets.at(_taps(sheets.grid, nodes), scene.source, scene.driving)
-    mean = show(scene, motion.around(nodes), fine)[0].mean(2)
-    flat = shown.flatten(2)
-    mixed = torch.lerp(flat[..., nodes], mean, torn[:, None, nodes].to(mean))
+    jumping = (places - sheets.grid - motion.smooth).detach()  # lids, lips and pupils alone
+    jumps = _jumps(jumping, (sheets.eyes, sheets.mouth)).flatten(1)
+    nodes = sheets.parted((jumps > 0).any(0))
+    fine = sheets.at(_taps(sheets.grid, torch.cat(nodes)), nodes, scene.source, scene.driving)
+    mean = show(scene, motion.around(torch.cat(nodes)), fine)[0].mean(2)
+    flat, nodes = shown.flatten(2), torch.cat(nodes)
+    mixed = torch.lerp(flat[..., nodes], mean, jumps[:, None, nodes].to(mean))
     return flat.scatter(2, nodes.expand_as(mixed), mixed).reshape(shown.shape)
 
 
@@ -91,23 +92,20 @@ def _with_pupils(scene: Scene, motion: Motion, sheets: Sheets) -> tuple[Tensor, 
     return motion.together + fewer, box.put_back(blend(turned, lids * odds), height, width)
 
 
-def _torn(places: Tensor, boxes: Sequence[Box]) -> Tensor:
-    """Where neighbours come from places (B, h, w, 2) of the source further apart than they are: (B, h, w), 0 to 1.
-
-    At edges, and where skin is pressed together. Looked for in `boxes` alone.
-    """
-    height, width = places.shape[1:3]
-    per_unit = (places.new_tensor([width, height]) - 1) / 2
-    torn = torch.zeros_like(places[..., 0])
+def _jumps(added: Tensor, boxes: Sequence[Box]) -> Tensor:
+    """Where a displacement (B, h, w, 2) is another one at a neighbouring node: (B, h, w), 0 to 1; in `boxes` alone."""
+    height, width = added.shape[1:3]
+    per_unit = (added.new_tensor([width, height]) - 1) / 2
+    found = torch.zeros_like(added[..., 0])
     for box in boxes:
-        pixels = box.cut(places) * per_unit
+        pixels = box.cut(added) * per_unit
         across, down = (
-            smoothstep((pixels.diff(dim=axis).norm(dim=-1) - APART[0]) / (APART[1] - APART[0])) for axis in (2, 1)
+            smoothstep((pixels.diff(dim=axis).norm(dim=-1) - JUMP[0]) / (JUMP[1] - JUMP[0])) for axis in (2, 1)
         )
         either = torch.maximum(F.pad(across, (1, 0)), F.pad(across, (0, 1)))
         either = torch.maximum(either, torch.maximum(F.pad(down, (0, 0, 1, 0)), F.pad(down, (0, 0, 0, 1))))
-        torn = torch.maximum(torn, box.put_back(either[..., None], height, width)[..., 0])
-    return torn
+        found = torch.maximum(found, box.put_back(either[..., None], height, width)[..., 0])
+    return found
 
 
 def _taps(grid: Tensor, nodes: Tensor) -> Tensor:

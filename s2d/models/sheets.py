@@ -45,11 +45,22 @@ class Sheets(NamedTuple):
         pupils = Pupils.at(eyes, around_gaze.cut(grid))
         return Sheets(grid, around_eyes, around_mouth, around_gaze, lids, lips, pupils, 2 / (grid.shape[1] - 1))
 
-    def at(self, places: Tensor, source: Tensor, driving: Tensor) -> Sheets:
-        """The same ones at any other places (h, w, 2) around eyes and mouth."""
-        whole, eyes = Box(slice(0, places.shape[0]), slice(0, places.shape[1])), self.pupils.eyes
-        lids, lips, pupils = Lids.at(eyes, places), Lips.at(source, driving, places), Pupils.at(eyes, places)
-        return Sheets(places, whole, whole, whole, lids, lips, pupils, self.pixel)
+    def parted(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Numbers of the chosen (h w,) of all nodes: those around eyes alone, eyes and mouths, and mouths alone."""
+        around_eyes, around_mouth = (torch.zeros_like(self.grid[..., 0], dtype=torch.bool) for _ in range(2))
+        around_eyes[self.eyes.rows, self.eyes.columns] = True
+        around_mouth[self.mouth.rows, self.mouth.columns] = True
+        eyes, mouth = around_eyes.flatten() & chosen, around_mouth.flatten() & chosen
+        first, both, last = (where.nonzero()[:, 0] for where in (eyes & ~mouth, eyes & mouth, mouth & ~eyes))
+        return first, both, last
+
+    def at(self, places: Tensor, nodes: tuple[Tensor, Tensor, Tensor], source: Tensor, driving: Tensor) -> Sheets:
+        """The same ones at other places (h, w, 2), in columns that are near `nodes` as `parted` gives them."""
+        first, both, last = (group.shape[0] for group in nodes)
+        rows, pupils = slice(0, places.shape[0]), self.pupils.eyes
+        eyes, mouth = Box(rows, slice(0, first + both)), Box(rows, slice(first, first + both + last))
+        lids, lips = Lids.at(pupils, eyes.cut(places)), Lips.at(source, driving, mouth.cut(places))
+        return Sheets(places, eyes, mouth, eyes, lids, lips, Pupils.at(pupils, eyes.cut(places)), self.pixel)
 
     def motion(self, head: Tensor) -> Tensor:
         """What lids and lips add to the displacement `head` (B, h, w, 2)."""

@@ -42,7 +42,7 @@ def rendered(source: Tensor, output: AnimatorOutput, points: Tensor, driving: Te
     """
     size, (height, width) = output.image.shape[-1], source.shape[-2:]
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(edges, "APART", (1e6, 2e6) if plainly else edges.APART)
+        patch.setattr(edges, "JUMP", (1e6, 2e6) if plainly else edges.JUMP)
         return Renderer(source, at(points, size, height, width))(output, at(driving, size, height, width))
 
 
