@@ -39,7 +39,8 @@ NARROW = 130  # characters in a line, below which there is no room for what each
 MEANINGS = f"A terminal of {NARROW} columns shows what the figures mean; --json says it, too."
 STARS = (
     "* best methods, none where all are alike; copy (the source as it is) and truth (the detector's own error on the "
-    "true frames) are no methods, and what is within the truth's own error is alike."
+    "true frames; across identities, what it finds in the driver's own frames) are no methods, and what is within the "
+    "truth's own error is alike."
 )
 
 

@@ -110,21 +110,31 @@ def leakage(result: Array, source: Array, driver: Array) -> float:
 def measure_pair(
     methods: Mapping[str, Method], pairing: Pairing, instruments: Instruments
 ) -> dict[str, dict[str, float]]:
-    """Figures of each method for one source, one driver, one mode. `instruments.witness` must be there."""
+    """Figures of each method for one source, one driver, one mode. `instruments.witness` must be there.
+
+    There is also the method `truth`: the driver's own pictures of the same size, whose correlations no result can be
+    expected to surpass, because they show what the detector sees of a movement at that size.
+    """
     scene, witness = pairing.scene(), instruments.witness
     if witness is None:
         raise ValueError("cross-identity figures need a detector")
     own = witness.look_quickly(scene.source[None])
     theirs = pairing.driver.points.numpy()
-    return {name: _figures(method, scene, own, theirs, instruments) for name, method in methods.items()}
+    rows = {name: _figures(method, scene, own, theirs, instruments) for name, method in methods.items()}
+    return {**rows, "truth": _correlations(theirs, witness.look_quickly(scene.driving))}
+
+
+def _correlations(asked: Float32, found: Float32) -> dict[str, float]:
+    """Of what a driver does, from landmarks (N, 70, 2), with what is found of it, likewise."""
+    wanted, done = movements(asked), movements(found)
+    return {f"corr_{name}": correlation(wanted[name], done[name], least) for name, least in MOVES.items()}
 
 
 def _figures(method: Method, scene: Scene, own: Float32, theirs: Float32, instruments: Instruments) -> dict[str, float]:
     made = method(scene)
     witness = instruments.witness
     found = witness.look_quickly(made) if witness else np.empty(0, np.float32)
-    done, asked = movements(found), movements(theirs)
-    figures = {f"corr_{name}": correlation(asked[name], done[name], least) for name, least in MOVES.items()}
+    figures = _correlations(theirs, found)
     figures["leakage"] = leakage(shape(found), shape(own), shape(theirs))
     figures["missed"] = float((~np.isfinite(found).any((1, 2))).mean())
     figures |= cycle(method, scene, made)

@@ -89,10 +89,12 @@ class Moved(NamedTuple):
     motion: Motion
 
 
-def moved(scene: Scene, prior: Prior, masks: Tensor, displacement: Tensor, share: Tensor) -> Moved:
+def moved(
+    scene: Scene, prior: Prior, masks: Tensor, displacement: Tensor, share: Tensor, *, hasty: bool = False
+) -> Moved:
     """The source moved by `displacement` (B, h, w, 2), in which candidates of the prior count by masks (B, K, h, w).
 
-    `share` as of `sheet_share`. In float32 also under autocast.
+    `share` as of `sheet_share`; `hasty` without edges between pixels. In float32 also under autocast.
     """
     with torch.autocast(displacement.device.type, enabled=False):
         scene = Scene(*(full_precision(field) for field in scene))
@@ -102,7 +104,8 @@ def moved(scene: Scene, prior: Prior, masks: Tensor, displacement: Tensor, share
         places = prior.sheets.grid + displacement
         warped = warp(scene.picture, places)
         drawn = prior.sheets.draw(warped, scene.picture, scene.skin, share)
-        return Moved(warped, between_pixels(drawn, places, scene, motion, prior.sheets), motion)
+        drawn = drawn if hasty else between_pixels(drawn, places, scene, motion, prior.sheets)
+        return Moved(warped, drawn, motion)
 
 
 def sheet_share(masks: Tensor) -> Tensor:

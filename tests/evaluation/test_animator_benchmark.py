@@ -50,7 +50,7 @@ def test_everything_is_trained_and_measured(make_dataset: DatasetMaker, external
         l1 = {name: figures["l1"].mean for name, figures in found["methods"].items()}
         assert found["ratio"]["to_tps"]["mls"] == pytest.approx(l1["mls"] / l1["tps"])
     assert result["cross_identity"]["pairs"] == 2
-    assert set(result["cross_identity"]["methods"]) == names
+    assert set(result["cross_identity"]["methods"]) == names | {"truth"}
     assert len(list((tmp_path / "sheets").iterdir())) == 3
     assert (tmp_path / "kept" / "animator" / "model.safetensors").is_file()
 

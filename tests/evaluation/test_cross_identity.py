@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from s2d.evaluation import cross_identity as cross
 from s2d.evaluation.footage import Clip
 from s2d.evaluation.methods import BASELINES
+from s2d.evaluation.same_identity import Instruments
 from s2d.landmarks import layout
 from tests.models.conftest import draw_face, gaze_turned, head_turned, jaw_dropped, turned
 
@@ -85,3 +87,19 @@ def test_there_and_back(moving_clip: Clip) -> None:
     found = {name: cross.cycle(BASELINES[name], scene, BASELINES[name](scene)) for name in ("copy", "similarity")}
     assert found["copy"] == {"cycle_l1": 0.0, "cycle_pd": pytest.approx(0, abs=1e-5)}
     assert 0 < found["similarity"]["cycle_l1"] < 0.05
+
+
+def test_the_driver_s_own_pictures_show_what_can_be_found_at_best(moving_clip: Clip) -> None:
+    """By a detector that sees the mouths of the driver exactly, and any gaze as its opposite."""
+    face, steps = draw_face(), torch.linspace(0, 1, 12)
+    points = torch.cat([gaze_turned(jaw_dropped(face, 0.1 * float(by)), 0.04 * float(by)) for by in steps])
+    driver = replace(moving_clip, points=points, images=moving_clip.images[:1].expand(12, -1, -1, -1))
+    seen = points.clone()
+    seen[:, 68:] = 2 * seen[:1, 68:] - seen[:, 68:]
+    witness = SimpleNamespace(look_quickly=lambda images: seen[: len(images)].numpy())
+    instruments = Instruments(witness=witness, embedder=None)  # type: ignore[arg-type]
+    pairing = cross.Pairing(moving_clip, driver, "relative")
+    truth = cross.measure_pair({"copy": BASELINES["copy"]}, pairing, instruments)["truth"]
+    assert truth["corr_mouth"] == pytest.approx(1)
+    assert truth["corr_gaze"] == pytest.approx(-1)
+    assert math.isnan(truth["corr_yaw"])
