@@ -23,7 +23,7 @@ from s2d.models.pupils import pupil_odds
 from s2d.models.sheets import Sheets
 
 TAPS = 4  # samples of such a pixel
-JUMP = (0.15, 0.65)  # pixels that displacements of neighbours differ by, from which on they are taken, and alone
+JUMP = (0.05, 0.3)  # pixels that displacements of neighbours differ by, from which on they are taken, and alone
 
 
 class Motion(NamedTuple):
@@ -58,11 +58,14 @@ class Scene(NamedTuple):
     """(B, 70, 2) normalised."""
 
 
-def show(scene: Scene, motion: Motion, sheets: Sheets) -> tuple[Tensor, Tensor]:
-    """The source moved, (B, 3, h, w), on the grid of `sheets`, and the places it comes from, (B, h, w, 2)."""
+def show(scene: Scene, motion: Motion, sheets: Sheets, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """The source moved, (B, 3, h, w), and the places it comes from, (B, h, w, 2).
+
+    Nodes of `grid` (h, w, 2) move as `sheets` have it on theirs, which is the same grid or one near it.
+    """
     lids, turned = _with_pupils(scene, motion, sheets)
     flow = motion.smooth + lids[:, 0, ..., None] * sheets.motion(motion.head) + turned
-    places, share = sheets.grid + flow, torch.cat([lids, motion.together], dim=1)
+    places, share = grid + flow, torch.cat([lids, motion.together], dim=1)
     return sheets.draw(warp(scene.picture, places), scene.picture, scene.skin, share), places
 
 
@@ -70,10 +73,12 @@ def between_pixels(shown: Tensor, places: Tensor, scene: Scene, motion: Motion, 
     """What `show` gives, shown (B, 3, h, w) and places (B, h, w, 2), with edges between pixels."""
     jumping = (places - sheets.grid - motion.smooth).detach()  # lids, lips and pupils alone
     jumps = _jumps(jumping, (sheets.eyes, sheets.mouth)).flatten(1)
-    nodes = sheets.parted((jumps > 0).any(0))
-    fine = sheets.at(_taps(sheets.grid, torch.cat(nodes)), nodes, scene.source, scene.driving)
-    mean = show(scene, motion.around(torch.cat(nodes)), fine)[0].mean(2)
-    flat, nodes = shown.flatten(2), torch.cat(nodes)
+    groups = sheets.parted((jumps > 0).any(0))
+    nodes = torch.cat(groups)
+    fine = sheets.at(_taps(sheets.grid, nodes), groups, scene.source, scene.driving)
+    middle = sheets.grid.flatten(0, 1)[nodes]  # what is seen from there, on either side: elsewhere it would be a blur
+    mean = show(scene, motion.around(nodes), fine, middle)[0].mean(2)
+    flat = shown.flatten(2)
     mixed = torch.lerp(flat[..., nodes], mean, jumps[:, None, nodes].to(mean))
     return flat.scatter(2, nodes.expand_as(mixed), mixed).reshape(shown.shape)
 

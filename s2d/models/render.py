@@ -70,7 +70,7 @@ class Renderer:
         motion = Motion(*flows, *(_upsample(field, height, width) for field in (face.sheets, face.gaze)))
         eyes = Eyes.of(points, driving_points, scale_of(head_similarity(points, driving_points))).seen()
         sheets = Sheets.on(self._grid, points, driving_points, eyes)
-        shown = between_pixels(*show(scene, motion, sheets), scene, motion, sheets)
+        shown = between_pixels(*show(scene, motion, sheets, sheets.grid), scene, motion, sheets)
         return (shown + _upsample(face.painted, height, width)).clamp(0, 1)
 
 

@@ -19,7 +19,7 @@ SMALL = AnimatorConfig(size=32, channels=8, motion_channels=8)
 @pytest.fixture
 def animator():
     torch.manual_seed(0)
-    return Animator(SMALL)
+    return Animator(SMALL).eval()
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ def shaken(model):
 def test_untrained_it_is_the_prior_exactly(animator, batch):
     output = animator(*batch)
     assert torch.equal(output.image, prior_warp(*batch))
-    drawn = (region(batch[2], MOUTH, 32, 32, 1e-6) + region(batch[2], EYES, 32, 32, 0.06)).expand_as(output.image) > 0
+    drawn = region(batch[2], (*MOUTH, *EYES), 32, 32, 0.15).expand_as(output.image) > 0
+    assert drawn.float().mean() < 0.3
     assert torch.equal(output.image[~drawn], output.warped[~drawn])
     assert not torch.equal(output.image, output.warped)
     assert torch.equal(output.masks, output.prior_masks)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import pytest
+import skimage.data
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -65,8 +67,8 @@ def test_at_its_own_size_it_is_the_image(animator: Animator, face: Tensor, astro
     torch.testing.assert_close(made, output.image.clamp(0, 1), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("story", ["a blink", "a closing mouth", "a gaze"])
-def test_edges_lie_between_pixels(face: Tensor, astronaut: Tensor, story: str):
+@pytest.mark.parametrize(("story", "most"), [("a blink", 0.95), ("a closing mouth", 0.6), ("a gaze", 0.5)])
+def test_edges_lie_between_pixels(face: Tensor, story: str, most: float):
     """Nearer to the mean of sixteen times as many pixels than pictures with one sample for each."""
     opened = jaw_dropped(face)
     source, driving = {
@@ -74,7 +76,8 @@ def test_edges_lie_between_pixels(face: Tensor, astronaut: Tensor, story: str):
         "a closing mouth": (opened, face),
         "a gaze": (face, gaze_turned(face, 0.04)),
     }[story]
-    fine = F.interpolate(astronaut, (512, 512), mode="bilinear")
+    crop = cv2.resize(skimage.data.astronaut()[30:216, 132:318], (512, 512), interpolation=cv2.INTER_CUBIC)
+    fine = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
         output = Animator(AnimatorConfig(size=128))(F.avg_pool2d(fine, 4), source, driving)
         truth = F.avg_pool2d(rendered(fine, output, source, driving, plainly=True), 4)
@@ -83,7 +86,7 @@ def test_edges_lie_between_pixels(face: Tensor, astronaut: Tensor, story: str):
     edges = (smooth - stairs).abs().amax(1, keepdim=True).expand(-1, 3, -1, -1) > 0
     assert edges.any()
     errors = [float((made - truth)[edges].square().mean()) for made in (smooth, stairs)]
-    assert errors[0] < 0.7 * errors[1]
+    assert errors[0] < most * errors[1]
 
 
 def test_standing_still_gives_the_picture_in_full_resolution(face: Tensor):
