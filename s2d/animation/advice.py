@@ -110,8 +110,8 @@ def _of_parts(face: Floats) -> list[str]:
         for pairs, eye in zip(lids, layout.EYES, strict=True)
     ]
     if any(shut):
-        eyes = "eyes are" if all(shut) else "one eye is"
-        found.append(f"the source's {eyes} shut and will not open: a photo with open eyes does better")
+        eyes = "the source's eyes are" if all(shut) else "one of the source's eyes is"
+        found.append(f"{eyes} shut and will not open: a photo with open eyes does better")
     return found
 
 

@@ -24,8 +24,9 @@ def export(checkpoint: str | Path | None, out: str | Path, check: str | Path | N
     """Write the animator in `checkpoint`, or the analytic prior, to the ONNX file `out`.
 
     It is compared with torch on the largest face of the photo `check`, by default scikit-image's astronaut.
-    Returns out, size and the largest difference. Raises S2DError for unreadable input, a photo without a face, an
-    `out` that cannot be written, or a graph that differs from torch.
+    Returns out, size, trained (whether from a checkpoint) and the largest difference. Raises S2DError for unreadable
+    input, a photo without a face, an `out` that cannot be written or does not end in .onnx, a package that is not
+    installed, or a graph that differs from torch.
     """
     model = Animator(UNTRAINED).eval() if checkpoint is None else load_animator(checkpoint)
     check_writable(out, *(file for file in (checkpoint, check) if file is not None))

@@ -10,7 +10,7 @@ import itertools
 import os
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -154,11 +154,11 @@ class LiveFace:
         return blended
 
 
-class _Stopwatch(Counter[str]):
+class _Stopwatch(defaultdict[str, float]):
     """Seconds by stage, of any thread."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(float)
         self._lock = Lock()
 
     @contextmanager
@@ -168,7 +168,7 @@ class _Stopwatch(Counter[str]):
             yield
         finally:
             with self._lock:
-                self[name] += time.perf_counter() - started  # type: ignore[assignment]
+                self[name] += time.perf_counter() - started
 
 
 class _Window:

@@ -7,17 +7,21 @@ mixed only in the outer part of that zone, where hardly anything moves, to hide 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 import torch
 
 from s2d.geometry import Crop, Float32, Image
-from s2d.models.runtime import Motion
+from s2d.models.animator import AnimatorOutput
+from s2d.models.runtime import GraphOutput
 
 FADE = 0.16  # of the square's side; motion grows over it from nothing to its whole. The face begins at 0.1 to 0.3
 MIX = 0.05  # of the side; where the result takes over from the photo
 LONGEST = 4096  # pixels: what the decoders of most telephones and browsers take
 MOST_PIXELS = 4096 * 2304  # H.264 level 5.2
+Moving = TypeVar("Moving", AnimatorOutput, GraphOutput)
 
 
 def fit_for_video(photo: Image) -> Image:
@@ -50,7 +54,7 @@ def _ramp(size: int, start: float, stop: float, width: float) -> Float32:
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
-def hold_border(output: Motion, share: torch.Tensor) -> Motion:
+def hold_border(output: Moving, share: torch.Tensor) -> Moving:
     """The same motion and painting for a Renderer, each pixel's reduced to its `share` (S, S); `image` stays."""
     smooth = output.smooth * share[..., None]
     return output._replace(smooth=smooth, painted=output.painted * share, sheets=output.sheets * share)

@@ -50,7 +50,7 @@ def load_source(
 ) -> SourceFace:
     """Read a photo and cut out a face: the largest, or the second largest with `face` 2, and so on.
 
-    `size` is the side of the crop in pixels; by default that of the face's own square in the photo, even, at most 512.
+    `size` is the side of the crop in pixels; by default that of the face's own square in the photo, even, 64 to 512.
     With `whole` the photo itself is to be shown: it is shrunk to what a video can hold, and the crop may have 2048.
     Raises S2DError when the file is no picture, or shows no face or fewer than `face`.
     """
@@ -62,7 +62,7 @@ def load_source(
 def cut_out(photo: Image, face: Face, size: int | None = None, *, whole: bool = False) -> SourceFace:
     """A face of the photo (H, W, 3) RGB, with `size` and `whole` as in `load_source`."""
     crop = crop_for(face.box[None])
-    side = size or max(64, min(MAX_PASTED if whole else MAX_SIZE, crop.side - (0 if whole else crop.side % 2)))
+    side = size or max(LEAST_SIZE, min(MAX_PASTED if whole else MAX_SIZE, crop.side - (0 if whole else crop.side % 2)))
     return SourceFace(crop.image(photo, side), crop.points(face.points, side), photo, crop, face.score)
 
 

@@ -27,7 +27,7 @@ from s2d.errors import S2DError
 from s2d.files import whole_file
 from s2d.landmarks import layout, tracking
 from s2d.models.animator import Animator
-from s2d.models.runtime import FORMAT, INPUTS, KEY, OUTPUTS, Motion, OnnxAnimator, require
+from s2d.models.runtime import FORMAT, INPUTS, KEY, OUTPUTS, GraphOutput, OnnxAnimator, require
 
 OPSET = 20
 TOLERANCE = 1e-3  # largest difference from torch, in picture values of 0 to 1 and in normalised units
@@ -123,9 +123,9 @@ class _Outputs(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> Motion:
+    def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> GraphOutput:
         output = self.model(source, source_points, driving_points)
-        return Motion(*(getattr(output, name) for name in OUTPUTS))
+        return GraphOutput(*(getattr(output, name) for name in OUTPUTS))
 
 
 def _bare(graph: Any) -> Any:  # noqa: ANN401 - a protobuf message

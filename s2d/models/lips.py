@@ -19,7 +19,6 @@ from s2d.models.blocks import smoothstep
 from s2d.models.faces import known_in_both
 from s2d.models.ring import ring_motion
 
-REACH = 0.15  # mouth widths beyond the outer edges over which this motion gives way to the smooth field
 REACH_ASIDE = 0.3  # mouth widths beside the corners over which skin is stretched
 CORNER = 0.12  # mouth widths from the corners inwards over which it comes: all edges meet there
 THIN, THICK = 0.5, 2.0  # least and most that a lip may be stretched by
@@ -82,7 +81,7 @@ def _columns(lips: Lips, head: Tensor) -> Tensor:
     between = upper_end + _inside((v - upper) * size, (lower - upper) * size, lower_end - upper_end)
     wanted = gap.choose(above, between, below)
     outside = torch.maximum(top - v, v - bottom).clamp(min=0)
-    share = (1 - outside / REACH).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
+    share = (1 - outside / m.AROUND_LIPS).clamp(min=0) * (torch.minimum(u, 1 - u) / CORNER).clamp(0, 1)
     across = torch.where(known, share * (wanted - v_there), 0.0)
     return theirs.axes.way(torch.zeros_like(across), across)
 

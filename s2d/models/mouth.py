@@ -13,6 +13,7 @@ OUTER, INNER = layout.PARTS["outer_lips"], layout.PARTS["inner_lips"]  # clockwi
 OUTER_UPPER, OUTER_LOWER = (*OUTER[0:7],), (OUTER[0], *OUTER[:5:-1])
 INNER_UPPER, INNER_LOWER = (*INNER[0:5],), (INNER[0], *INNER[:3:-1])
 EYE_CORNERS = tuple(eye[k] for eye in layout.EYES for k in (0, 3))
+AROUND_LIPS = 0.15  # mouth widths beyond the lips over which their own motion gives way to the smooth field
 NOSTRILS = layout.PARTS["nose_base"][2]  # the point between them
 NEEDED = [*OUTER, *INNER, *EYE_CORNERS, NOSTRILS]
 

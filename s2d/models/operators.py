@@ -1,4 +1,4 @@
-"""Three operators of torch, written in ONNX so that onnxruntime runs them fast on a CPU; the results are the same.
+"""Operators of torch, written in ONNX so that onnxruntime runs them fast on a CPU; the same within 2e-5.
 
 Its own GridSample works out the place of a sample again for each channel, its Softmax over channels copies its input
 to and fro, and a split becomes a sequence that is copied twice. Together they were half of the animator's time.

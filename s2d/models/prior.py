@@ -175,9 +175,10 @@ def head_probability(driving: Tensor, similarity: Tensor, height: int, width: in
 def head_polygon(points: Tensor) -> Tensor:
     """Jaw and brows, these raised to the hairline: (B, 70, 2) -> (B, 27, 2), once around the head.
 
-    A landmark that is not known is replaced by the nearest known one before it on the way around.
+    A landmark that is not known is replaced by the nearest known one before it on the way around; where there is none,
+    by the mean.
     """
-    brows = points[:, list(range(26, 16, -1))]
+    brows = points[:, list(reversed((*layout.PARTS["right_brow"], *layout.PARTS["left_brow"])))]
     up = known_mean(brows) - known_mean(points[:, list(layout.PARTS["nose_base"])])
     polygon = torch.cat([points[:, list(layout.PARTS["jaw"])], brows + HAIRLINE * up[:, None]], dim=1)
     known = torch.isfinite(polygon).all(-1)

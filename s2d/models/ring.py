@@ -15,10 +15,9 @@ from torch import Tensor
 from s2d.geometry import Float32
 from s2d.models.axes import looked_up
 from s2d.models.blocks import smoothstep
-from s2d.models.mouth import INNER, OUTER, Mouth
+from s2d.models.mouth import AROUND_LIPS, INNER, OUTER, Mouth
 
 BEGINS, WHOLE = 0.1, 0.25  # mouth widths of opening: up to the one columns serve, from the other on the ring
-REACH = 0.15  # mouth widths beyond the lips over which this motion gives way to the smooth field
 DIRECTIONS = 96  # around the mouth
 PIECES = 6  # of an edge, from one landmark to the next
 THINNEST = 0.05  # mouth widths: a mouth is not smaller, and in half of its own width and height a ring not thinner
@@ -40,7 +39,7 @@ def ring_motion(mine: Mouth, theirs: Mouth, places: Tensor) -> tuple[Tensor, Ten
     (beyond, outer_way), (depth, inner_way) = (_found(table, _direction(at)) for table in (rim, hole))
     within = ((far - depth) / (beyond - depth).clamp(min=THINNEST)).clamp(0, 1)[..., None]
     outside = (1 - beyond / far.clamp(min=1e-6)).clamp(min=0) * (at * size).norm(dim=-1) / 2
-    share = smoothstep(1 - outside / REACH) * smoothstep((mine.opening[:, None] - BEGINS) / (WHOLE - BEGINS))
+    share = smoothstep(1 - outside / AROUND_LIPS) * smoothstep((mine.opening[:, None] - BEGINS) / (WHOLE - BEGINS))
     return inner_way + within * (outer_way - inner_way), share
 
 

@@ -28,7 +28,7 @@ DAMAGED = "it is damaged or no ONNX file"
 _REMEDY = "give a file of s2d export"
 
 
-class Motion(NamedTuple):
+class GraphOutput(NamedTuple):
     """The part of AnimatorOutput that makes a picture, of the animator's size or (render.py) of any."""
 
     image: Tensor
@@ -45,7 +45,7 @@ class Motion(NamedTuple):
     """(B, 2, S, S)."""
 
 
-OUTPUTS = list(Motion._fields)
+OUTPUTS = list(GraphOutput._fields)
 
 
 class Runtime(Protocol):
@@ -94,10 +94,10 @@ class OnnxAnimator:
         given = dict(zip(INPUTS, (np.ascontiguousarray(tensor.numpy()) for tensor in (source, points)), strict=False))
         return dict(zip(self._kept, self._source.run(self._kept, given), strict=True))
 
-    def drive(self, encoded: dict[str, Array], driving_points: Tensor) -> Motion:
+    def drive(self, encoded: dict[str, Array], driving_points: Tensor) -> GraphOutput:
         """The rest of the graph for landmarks (B, 70, 2)."""
         values = {**encoded, INPUTS[2]: np.ascontiguousarray(driving_points.numpy())}
-        return Motion(*map(torch.from_numpy, self._driving.run(OUTPUTS, values)))
+        return GraphOutput(*map(torch.from_numpy, self._driving.run(OUTPUTS, values)))
 
 
 def workers(runtime: Runtime) -> int:

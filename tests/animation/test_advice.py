@@ -94,7 +94,7 @@ def test_a_mouth_that_closes_needs_no_advice(source: SourceFace):
 def test_one_shut_eye_is_one(source: SourceFace):
     points = source.points.copy()
     points[36:42] = pixels(lids_closed(draw_face(), 0.0))[36:42]
-    assert "one eye is shut" in "".join(of_photo(replace(source, points=points), MESH))
+    assert "one of the source's eyes is shut" in "".join(of_photo(replace(source, points=points), MESH))
 
 
 @pytest.mark.parametrize(

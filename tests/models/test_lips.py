@@ -10,8 +10,8 @@ from s2d.models import lips as l
 from s2d.models.blocks import identity_grid
 from s2d.models.candidates import HEAD, candidate_displacements
 from s2d.models.faces import head_similarity, scale_of
-from s2d.models.lips import CORNER, CREASE, REACH, REACH_ASIDE, Lips
-from s2d.models.mouth import INNER, OUTER
+from s2d.models.lips import CORNER, CREASE, REACH_ASIDE, Lips
+from s2d.models.mouth import AROUND_LIPS, INNER, OUTER
 from tests.models.conftest import head_turned, jaw_dropped, turned
 
 SIZE = 257
@@ -112,7 +112,7 @@ def test_nothing_moves_away_from_the_mouth_or_at_its_corners(face: Tensor):
     motion = lip_motion(face, driving, torch.zeros(1, SIZE, SIZE, 2), grid)[0]
     moved = motion[..., 1].abs() > 1e-6
     lips = driving[0, list(OUTER)]
-    reach = REACH * float(lips[6, 0] - lips[0, 0]) + 0.01
+    reach = AROUND_LIPS * float(lips[6, 0] - lips[0, 0]) + 0.01
     where = grid[moved]
     assert moved.any()
     assert (where >= lips.amin(0) - reach).all()

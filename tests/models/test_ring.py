@@ -8,8 +8,8 @@ from torch import Tensor
 
 from s2d.models.blocks import identity_grid
 from s2d.models.losses import jacobian
-from s2d.models.mouth import INNER, OUTER, Mouth
-from s2d.models.ring import BEGINS, REACH, WHOLE, ring_motion
+from s2d.models.mouth import AROUND_LIPS, INNER, OUTER, Mouth
+from s2d.models.ring import BEGINS, WHOLE, ring_motion
 from tests.models.conftest import turned
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_turned_inside_out():
 
 
 def test_it_counts_near_the_lips():
-    edge, reach = 0.15 + 0.06, REACH * (0.3 + 2 * 0.06)
+    edge, reach = 0.15 + 0.06, AROUND_LIPS * (0.3 + 2 * 0.06)
     beside = torch.tensor([[0.0, 0.3 + edge + part * reach] for part in (-0.1, 0.0, 0.5, 1.01)])
     share = moved(CLOSED, ROUND, beside[None])[1][0]
     torch.testing.assert_close(share, torch.tensor([1.0, 1.0, 0.5, 0.0]), atol=0.02, rtol=0)
