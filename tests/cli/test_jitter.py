@@ -214,7 +214,7 @@ def test_overlay_of_a_data_set_without_pictures(tmp_path: Path, capsys: pytest.C
     [
         (["--synthetic", "--still", "nowhere.png"], "nowhere.png"),
         (["nowhere.mp4"], "nowhere.mp4"),
-        (["."], "holds no videos"),
+        (["."], "nothing of one is in it"),
         (["a.mp4", "--landmarks", "nowhere.npy"], "nowhere.npy: no such file"),
         (["nowhere.parquet"], "no such file"),
     ],

@@ -132,7 +132,7 @@ def test_footage_reads_its_pictures_each_time(folder: Path) -> None:
 def test_mistakes(tmp_path: Path) -> None:
     with pytest.raises(S2DError, match="no such file"):
         compare_dataset(tmp_path / "none")
-    with pytest.raises(S2DError, match="holds no videos"):
+    with pytest.raises(S2DError, match="nothing of one is in it"):
         compare_dataset(tmp_path)
     broken = write_example(tmp_path / "broken")  # its pictures are random bytes
     with pytest.raises(S2DError, match="cannot read a picture of"):

@@ -26,7 +26,7 @@ def test_a_sheet_is_rows_of_five_pictures():
     source, driving, warped, image = (torch.full((2, 3, size, size), next(levels)) for _ in range(4))
     image[1] = 1.7  # clipped
     masks = torch.full((2, 8, size, size), 0.25)
-    unused = [torch.zeros(0)] * 5
+    unused = [torch.zeros(0)] * 6
     output = AnimatorOutput(image, warped, torch.zeros(0), masks, masks, *unused)
     made = sheet({"source": source, "driving": driving}, output)
     assert made.shape == (CAPTION + 2 * size + GAP, 5 * size + 4 * GAP, 3)

@@ -245,7 +245,7 @@ def test_data_that_cannot_be_trained_on(make_dataset: DatasetMaker, make: dict, 
 
 
 def test_no_data_set(tmp_path: Path):
-    with pytest.raises(S2DError, match="holds no videos"):
+    with pytest.raises(S2DError, match="nothing of one is in it"):
         ready(tmp_path)
 
 
