@@ -159,9 +159,11 @@ class Animator(nn.Module):
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> AnimatorOutput:
         """The source image with its face moved from source_points to driving_points.
 
+        Edges of lids, lips and irises lie between pixels (edges.py) but in training, where they would take a seventh
+        of a step, and what is learnt is no better.
         Raises ValueError when a shape is not that of the class's docstring, in `encode_source` and `drive` as well.
         """
-        return self.drive(self.encode_source(source, source_points), driving_points)
+        return self._driven(self.encode_source(source, source_points), driving_points, hasty=self.training)
 
     def encode_source(self, source: Tensor, points: Tensor) -> EncodedSource:
         """Everything that does not depend on the driving landmarks."""
@@ -174,7 +176,13 @@ class Animator(nn.Module):
         return EncodedSource(source, points, heatmaps, skin_colour(source, points), self.encoder(source))
 
     def drive(self, encoded: EncodedSource, driving_points: Tensor) -> AnimatorOutput:
-        """Animate an encoded source; one source may serve a whole batch of driving landmarks."""
+        """Animate an encoded source; one source may serve a whole batch of driving landmarks.
+
+        With one sample a pixel: a Renderer, which makes pictures of any size of this, sees to edges itself.
+        """
+        return self._driven(encoded, driving_points, hasty=True)
+
+    def _driven(self, encoded: EncodedSource, driving_points: Tensor, *, hasty: bool) -> AnimatorOutput:
         size, count = self.config.size, driving_points.shape[0]
         _check("driving_points", driving_points, (count, layout.COUNT, 2))
         _check("encoded.image", encoded.image, (1 if encoded.image.shape[0] == 1 else count, 3, size, size))
@@ -193,13 +201,13 @@ class Animator(nn.Module):
         displacement = blend(prior.displacement, masks) + (1 - masks[:, 0, ..., None]) * residual
         share = sheet_share(masks) * self.config.prior
         scene = Scene(encoded.image, encoded.skin, encoded.points, driving_points)
-        # in training edges between pixels would take a seventh of a step, and what is learnt is no better
-        seen = moved(scene, prior, masks, displacement, share, hasty=self.training)
+        seen = moved(scene, prior, masks, displacement, share)
         occlusion = torch.sigmoid(resize(update.occlusion, size, size))
         correction = self.decoder(_visible(encoded.features, displacement, occlusion), seen.drawn, heatmaps)
         painted = (1 - occlusion) * correction
         smooth, head, together, gaze = seen.motion
-        grid, image = identity_grid(size, size, displacement) + displacement, seen.drawn + painted
+        image = (seen.drawn if hasty else seen.between_pixels(prior.sheets)) + painted
+        grid = identity_grid(size, size, displacement) + displacement
         return AnimatorOutput(
             image, seen.warped, grid, masks, prior_masks, painted, smooth, head, together, gaze, occlusion
         )

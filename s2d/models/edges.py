@@ -72,10 +72,7 @@ def show(scene: Scene, motion: Motion, sheets: Sheets, grid: Tensor) -> tuple[Te
 def between_pixels(shown: Tensor, places: Tensor, scene: Scene, motion: Motion, sheets: Sheets) -> Tensor:
     """What `show` gives, shown (B, 3, h, w) and places (B, h, w, 2), with edges between pixels."""
     jumping = (places - sheets.grid - motion.smooth).detach()  # lids, lips and pupils alone
-    whole = Box(*(slice(0, length) for length in sheets.grid.shape[:2]))
-    # what `torch.export` traces cannot depend on how many nodes a box has
-    boxes = [whole] if torch.compiler.is_exporting() else [sheets.eyes, sheets.mouth]
-    jumps = _jumps(jumping, boxes).flatten(1)
+    jumps = _jumps(jumping, (sheets.eyes, sheets.mouth)).flatten(1)
     groups = sheets.parted((jumps > 0).any(0))
     nodes = torch.cat(groups)
     fine = sheets.at(_taps(sheets.grid, nodes), groups, scene.source, scene.driving)

@@ -3,8 +3,8 @@
 Inputs: `source` (1, 3, S, S) in [0, 1], `source_points` (1, 70, 2) and `driving_points` (B, 70, 2), both normalised,
 NaN where not known. Outputs: `image` (B, 3, S, S), and what render.py makes pictures of any size from, as in
 AnimatorOutput: `painted` (B, 3, S, S), `smooth` and `head` (B, S, S, 2), `sheets` (B, 1, S, S), `gaze` (B, 2, S, S).
-B is free. One graph holds everything, so that a single file is enough; s2d cuts it in two when it loads it (stages.py),
-so that the source is encoded once.
+`image` has one sample a pixel, as of `Animator.drive`. B is free. One graph holds everything, so that a single file is
+enough; s2d cuts it in two when it loads it (stages.py), so that the source is encoded once.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class _Outputs(nn.Module):
         self.model = model
 
     def forward(self, source: Tensor, source_points: Tensor, driving_points: Tensor) -> GraphOutput:
-        output = self.model(source, source_points, driving_points)
+        output = self.model.drive(self.model.encode_source(source, source_points), driving_points)
         return GraphOutput(*(getattr(output, name) for name in OUTPUTS))
 
 

@@ -76,25 +76,32 @@ def prior_warp(source: Tensor, source_points: Tensor, driving_points: Tensor) ->
     """The source (B, 3, H, W) moved by the prior alone, with lashes and mouths: what an untrained animator gives."""
     prior = motion_prior(source_points, driving_points, *source.shape[-2:])
     scene = Scene(source, skin_colour(source, source_points), source_points, driving_points)
-    return moved(scene, prior, prior.masks, blend(prior.displacement, prior.masks), sheet_share(prior.masks)).drawn
+    seen = moved(scene, prior, prior.masks, blend(prior.displacement, prior.masks), sheet_share(prior.masks))
+    return seen.between_pixels(prior.sheets)
 
 
 class Moved(NamedTuple):
-    """A source moved."""
+    """A source moved, with one sample a pixel."""
 
     warped: Tensor
     """(B, 3, h, w) before anything is drawn."""
     drawn: Tensor
     """(B, 3, h, w) with lashes, whites and mouths."""
+    places: Tensor
+    """(B, h, w, 2) where it comes from."""
+    scene: Scene
     motion: Motion
 
+    def between_pixels(self, sheets: Sheets) -> Tensor:
+        """What is drawn with edges between pixels, by the prior's sheets: (B, 3, h, w). In float32, as `moved`."""
+        with torch.autocast(self.drawn.device.type, enabled=False):
+            return between_pixels(self.drawn, self.places, self.scene, self.motion, sheets)
 
-def moved(
-    scene: Scene, prior: Prior, masks: Tensor, displacement: Tensor, share: Tensor, *, hasty: bool = False
-) -> Moved:
+
+def moved(scene: Scene, prior: Prior, masks: Tensor, displacement: Tensor, share: Tensor) -> Moved:
     """The source moved by `displacement` (B, h, w, 2), in which candidates of the prior count by masks (B, K, h, w).
 
-    `share` as of `sheet_share`; `hasty` without edges between pixels. In float32 also under autocast.
+    `share` as of `sheet_share`. In float32 also under autocast.
     """
     with torch.autocast(displacement.device.type, enabled=False):
         scene = Scene(*(full_precision(field) for field in scene))
@@ -104,8 +111,7 @@ def moved(
         places = prior.sheets.grid + displacement
         warped = warp(scene.picture, places)
         drawn = prior.sheets.draw(warped, scene.picture, scene.skin, share)
-        drawn = drawn if hasty else between_pixels(drawn, places, scene, motion, prior.sheets)
-        return Moved(warped, drawn, motion)
+        return Moved(warped, drawn, places, scene, motion)
 
 
 def sheet_share(masks: Tensor) -> Tensor:
