@@ -74,7 +74,7 @@ def test_header_says_what_it_is(folder: Path):
 
 
 def test_is_one_graph_with_a_free_number_of_frames(folder: Path):
-    """For others who run the file: three inputs, the outputs of Motion, any number of driving frames."""
+    """For others who run the file: three inputs, the outputs of GraphOutput, any number of driving frames."""
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     assert [value.name for value in session.get_inputs()] == INPUTS
@@ -85,7 +85,7 @@ def test_is_one_graph_with_a_free_number_of_frames(folder: Path):
     values = (tensor.numpy() for tensor in (given.source, given.points, driving))
     image, *_ = session.run(OUTPUTS, dict(zip(INPUTS, values, strict=True)))
     with torch.inference_mode():
-        right = model(given.source, given.points, driving).image
+        right = model.drive(model.encode_source(given.source, given.points), driving).image
     assert abs(image - right.numpy()).max() <= TOLERANCE
 
 
